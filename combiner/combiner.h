@@ -34,6 +34,9 @@ struct combiner {
 	size_t nzones, zones_cap;
 	unsigned transfers_in; /* under way */
 	struct zone *xfr_wait, **xfr_wait_tail; /* waiting for a place */
+	bool xfr_giving; /* refresh.c is handing out places */
+	unsigned notifies_out; /* exchanges under way */
+	struct zone *notify_wait, **notify_wait_tail; /* waiting for a place */
 	struct combiner_stats stats;
 	struct log_limit refused_log, malformed_log;
 	bool stopping;

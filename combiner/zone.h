@@ -74,6 +74,10 @@ struct zone {
 	struct notify_out *notify;
 	struct zone_op *ops, **ops_tail; /* waiting; the first one is under way */
 	unsigned refs;        /* transfers out and jobs that hold it */
+	bool is_catalog;      /* its records are a list of zones; not published */
+	bool expired_stop;    /* expired, and expire = stop: SERVFAIL */
+	bool has_notified;    /* all signers answered for: */
+	uint32_t notified_serial;
 	bool gone;            /* removed from configuration; dies at refs 0 */
 };
 

@@ -10,11 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/conf.h"
 #include "common/dns_tsig.h"
 #include "common/net.h"
 #include "common/tls.h"
-
-struct conf;
 
 struct acl_key {
 	char *id; /* the name as configured */
