@@ -63,7 +63,9 @@ int loop_signal(struct loop *loop, int signum, loop_signal_fn cb, void *arg);
 /*
  * A job: work() runs in the pool, then done() in the loop.  The job is part
  * of its owner and must stay until done() was called; done() may start it
- * again.  status is E_OK, or E_CANCEL when the loop is being freed.
+ * again.  status is E_OK, or E_CANCEL when the loop is being freed (the work
+ * may have been done all the same).  Zero req at first; a job that is under
+ * way cannot be started again (E_EXIST).
  */
 struct loop_job {
 	void (*work)(struct loop_job *job); /* in the pool */
@@ -87,7 +89,19 @@ struct loop_defer {
 void loop_defer(struct loop *loop, struct loop_defer *d);
 void loop_defer_cancel(struct loop *loop, struct loop_defer *d);
 
-/* The uv_loop_t, for the loop_*.c files alone. */
+/*
+ * For loop_*.c, stream*.c and udp.c alone: the uv_loop_t, and one buffer of
+ * LOOP_SCRATCH_SIZE octets to read into, shared by all sockets of the loop
+ * (what is in it lasts for one callback).
+ *
+ * The data of a uv handle is NULL or points to a struct that begins with a
+ * loop_handle, by which loop_free() closes what its owner left open.
+ */
+#define LOOP_SCRATCH_SIZE (20u * 65536u) /* a full batch of uv_udp */
+struct loop_handle {
+	void (*close)(struct loop_handle *h);
+};
 void *loop_raw(struct loop *loop);
+uint8_t *loop_scratch(struct loop *loop);
 
 #endif
