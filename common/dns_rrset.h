@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Small RRsets held in memory: the apex sets that the combiner and the msa
- * work with.  Kept in canonical order without duplicates (libknot's
- * knot_rdataset_t does the set algebra; seen in dns_rrset.c only).  Also the
- * way from and to presentation text, for files, JSON and logs.
+ * work with.  Kept in canonical order without duplicates: RDATA that differ
+ * only in the case of names that RFC 4034 6.2 lowers are the same, and the one
+ * that came first stays as it was written.  Also the way from and to
+ * presentation text, for files, JSON and logs.
  */
 #ifndef COMMON_DNS_RRSET_H
 #define COMMON_DNS_RRSET_H
@@ -26,9 +27,8 @@ void rrset_init(struct rrset *s, uint16_t type, uint32_t ttl);
 void rrset_clear(struct rrset *s); /* frees RDATA, keeps type and TTL */
 int rrset_copy(struct rrset *to, const struct rrset *from);
 /*
- * rdata uncompressed; names in it are lowered where RFC 4034 6.2 says so when
- * `canonical`.  Adding what is there is E_OK.  The form of the RDATA of known
- * types is checked by rdata_check(), not here.
+ * rdata uncompressed.  Adding what is there is E_OK.  The form of the RDATA of
+ * known types is checked by rdata_check(), not here.  E_LIMIT: 65535 are there.
  */
 int rrset_add(struct rrset *s, const uint8_t *rdata, uint16_t len);
 /* Removing what is not there is E_OK. */
@@ -40,10 +40,14 @@ bool rrset_equal(const struct rrset *a, const struct rrset *b, bool with_ttl);
 int rrset_merge(struct rrset *to, const struct rrset *from);
 /* The i-th RDATA, lent. */
 const uint8_t *rrset_rdata(const struct rrset *s, uint16_t i, uint16_t *len);
+/* The next RDATA, lent; *pos is 0 at first; NULL after the last. */
+const uint8_t *rrset_next(const struct rrset *s, uint32_t *pos, uint16_t *len);
 
+/* May the RDATA of this type hold names that RFC 4034 6.2 lowers? */
+bool rdata_has_names(uint16_t type);
 /*
  * Does the RDATA parse as its type says (all types with a known form; unknown
- * types always do)?  E_MALF if not.
+ * types always do)?  Names must be uncompressed.  E_MALF if not.  dns_rdata.c
  */
 int rdata_check(uint16_t type, const uint8_t *rdata, uint16_t len);
 
@@ -59,8 +63,8 @@ int rrset_decode(struct rbuf *b, struct rrset *s);
 int rdata_to_str(uint16_t type, const uint8_t *rdata, uint16_t len, char *out,
     size_t cap);
 /*
- * The reverse; names without final dot are relative to origin.  out[65535].
- * Returns the length or E_MALF.
+ * The reverse; names without final dot are relative to origin.  one line.
+ * Returns the length, E_MALF, E_SPACE, E_NOMEM.
  */
 int rdata_from_str(uint16_t type, const char *text, const uint8_t *origin,
     uint8_t *out, size_t cap);
