@@ -51,6 +51,7 @@ struct tsig_rr {
 	uint8_t alg_name[NAME_MAX_LEN]; /* lower case */
 	uint64_t time;
 	uint16_t fudge, mac_len, orig_id, error, other_len;
+	uint16_t wire_id; /* of the message as it came; answers carry it */
 	const uint8_t *mac, *other; /* in the message */
 };
 
@@ -70,10 +71,14 @@ struct tsig_state {
 
 /*
  * Checks a request.  keys: the candidates.  Order and codes of spec 7:
- * E_BADKEY, E_BADSIG, E_BADTIME, E_BADTRUNC; on E_OK and E_BADTIME st->key
- * and st->mac are set.  E_NOENT: not signed.  E_MALF.  *body_len: the length
- * without the TSIG; the caller works on it with ARCOUNT lowered and the id put
- * back, which is done here in place (msg is changed).
+ * E_BADKEY, E_BADSIG, E_BADTIME, E_BADTRUNC; on E_OK, E_BADTIME and E_BADTRUNC
+ * st is set, so that the answer can be signed.  E_NOENT: not signed.  E_MALF.
+ * *len becomes the length without the TSIG, ARCOUNT is lowered and the original
+ * id put back, all in place, whatever the outcome but E_NOENT and E_MALF of
+ * tsig_find().  What rr points to stays valid as long as msg.
+ *
+ * A fudge above TSIG_FUDGE is taken as that: how long a message may be
+ * replayed is ours to bound, not the sender's.
  */
 int tsig_check_request(uint8_t *msg, size_t *len,
     const struct tsig_key *const *keys, size_t nkeys, int64_t now,
@@ -85,8 +90,8 @@ int tsig_sign_request(uint8_t *msg, size_t *len, size_t cap,
     const struct tsig_key *key, int64_t now, struct tsig_state *st);
 /*
  * Signs the (first or only) answer to the request in st and updates st->mac.
- * error: 0, or 18 (BADTIME): then the client's time goes in as time signed and
- * ours as other data.
+ * error: 0, 22 (BADTRUNC), or 18 (BADTIME): then the client's time goes in as
+ * time signed and ours as other data.
  */
 int tsig_sign_answer(uint8_t *msg, size_t *len, size_t cap,
     struct tsig_state *st, int64_t now, uint16_t error);
@@ -101,17 +106,24 @@ int tsig_stream_new(const struct tsig_state *st, struct tsig_stream **out);
 void tsig_stream_free(struct tsig_stream *s);
 /*
  * Signs the next message of an outgoing stream; the first one as an answer,
- * later ones with timers only.
+ * later ones with timers only.  E_SPACE: no room for tsig_wire_len() octets;
+ * nothing happened, the message may be skipped or split.
  */
 int tsig_stream_sign(struct tsig_stream *s, uint8_t *msg, size_t *len,
     size_t cap, int64_t now);
-/* Counts an outgoing message that goes unsigned (at most 99 in a row). */
+/*
+ * Counts an outgoing message, as it is sent, that goes unsigned.  E_LIMIT: it
+ * is the first, or 99 before it went unsigned: it must be signed.
+ */
 int tsig_stream_skip(struct tsig_stream *s, const uint8_t *msg, size_t len);
 /*
  * Checks the next message of an incoming stream.  Strips a TSIG in place.  An
  * unsigned one is E_OK too unless it is the first or over the limit
  * (E_NOTSIGNED); tsig_stream_is_settled() tells whether the last one so far
- * was signed, which must hold at the end.
+ * was signed, which must hold at the end.  E_BADKEY, E_BADSIG, E_BADTIME and
+ * E_BADTRUNC are our verdict, or the peer's on our request, by its TSIG error.
+ * After a failure all later calls return the same code.  A single answer is a
+ * stream of one.
  */
 int tsig_stream_check(struct tsig_stream *s, uint8_t *msg, size_t *len,
     int64_t now);
