@@ -69,7 +69,7 @@ apex_unref(struct apex *a)
 const struct rrset *
 apex_get(const struct apex *a, uint16_t type)
 {
-	for (unsigned i = 0; i < a->count; i++) {
+	for (unsigned i = 0; a != NULL && i < a->count; i++) {
 		if (a->sets[i].type == type && a->sets[i].count > 0) {
 			return &a->sets[i];
 		}

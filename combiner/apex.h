@@ -30,7 +30,7 @@ struct apex *apex_new(void);
 struct apex *apex_copy(const struct apex *a); /* mutable, refs = 1 */
 struct apex *apex_ref(struct apex *a);
 void apex_unref(struct apex *a); /* NULL is fine */
-/* Lends the set of this type, or NULL when empty. */
+/* Lends the set of this type, or NULL when empty; a may be NULL. */
 const struct rrset *apex_get(const struct apex *a, uint16_t type);
 /* The set to be changed, made when missing; NULL: out of memory. */
 struct rrset *apex_edit(struct apex *a, uint16_t type);
