@@ -35,7 +35,7 @@ $(fuzzers): EXTRA_LDFLAGS = $(FUZZ_LDFLAGS)
 $(fuzzers): EXTRA_LIBS = $(SQLITE_LIBS)
 build/tests/fuzz/%.o: EXTRA_CPPFLAGS = -Wno-missing-prototypes
 
-RUN = /usr/bin/env python3 -B $(srcdir)/tests/run --srcdir $(srcdir) --build build
+RUN = /usr/bin/python3 -B $(srcdir)/tests/run --srcdir $(srcdir) --build build
 TESTS ?= all
 .PHONY: run-check run-check-quick run-check-func run-check-valgrind run-fuzz \
 	run-demo run-bench lint
