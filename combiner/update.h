@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * DNS UPDATE (RFC 2136) against the store of one source (spec/combiner.md 3):
- * decode and checks, prerequisites, application to a copy.  Pure; who may and what becomes of the result is update_in.c's.
+ * decode and checks, prerequisites, application to a copy.  Pure; who may, and
+ * what becomes of the result, is update_in.c's.
  */
 #ifndef COMBINER_UPDATE_H
 #define COMBINER_UPDATE_H

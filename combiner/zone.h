@@ -41,6 +41,7 @@ enum zone_alert { /* bits of zone.alerts; texts in zone_alert.c */
 	ZONE_ALERT_CATALOG = 1u << 9,      /* catalog broken or held back */
 	ZONE_ALERT_OWNER_DROPPED = 1u << 10, /* owner's CDS… left out */
 };
+#define ZONE_NALERTS 11
 
 struct zone {
 	struct combiner *combiner;
@@ -68,11 +69,18 @@ struct zone {
 	int64_t alert_sec;    /* when the first of them was raised */
 	int64_t checked_sec;  /* last time a master confirmed our copy */
 	int64_t published_sec;
-	int64_t id;           /* row in the store */
+	int64_t id;           /* row in the store, 0: none yet */
+	uint32_t seq;         /* counts publishes; version of data */
+	uint32_t base_seq;    /* seq that the stored base shows */
+	struct blob *last_entry; /* journal entry of seq, if small */
+	uint32_t last_from;   /* serial that it starts at */
+	char **alert_text;    /* why, ZONE_NALERTS of them; NULL: none raised */
 
 	struct refresh *refresh;
 	struct notify_out *notify;
 	struct zone_op *ops, **ops_tail; /* waiting; the first one is under way */
+	bool row_stale;       /* on disk it belongs to another catalog */
+	bool merging;         /* zone_merge.c has a job under way */
 	unsigned refs;        /* transfers out and jobs that hold it */
 	bool is_catalog;      /* its records are a list of zones; not published */
 	bool expired_stop;    /* expired, and expire = stop: SERVFAIL */
@@ -99,6 +107,12 @@ int zone_take_owner(struct zone *z, struct owner_change *change,
 /* Combines again (configuration changed). */
 int zone_recombine(struct zone *z, zone_done_fn done, void *arg);
 
+/* An operation of zone_op.c: merged base of zone_merge.c; takes over m. */
+struct zmerge;
+int zone_take_merge(struct zone *z, struct zmerge *m);
+/* Starts a merge in the pool when the overlay has grown. */
+void zone_merge_check(struct zone *z);
+
 /* SOA record as published; rdata[512], returns its length. */
 int zone_out_soa(const struct zone *z, uint8_t *rdata, uint32_t *ttl);
 
@@ -109,6 +123,8 @@ void zone_alert_clear(struct zone *z, enum zone_alert a);
 /* What is wrong and what to do, by alert bit, for polyctl and the manual. */
 const char *zone_alert_name(enum zone_alert a);
 const char *zone_alert_remedy(enum zone_alert a);
+/* Why it is raised; "" when it is not. */
+const char *zone_alert_text(const struct zone *z, enum zone_alert a);
 
 /* ---- the set of zones ---- */
 
@@ -117,11 +133,29 @@ struct zone *zone_find(struct combiner *c, const uint8_t *name);
 int zone_add(struct combiner *c, const uint8_t *name,
     const struct combiner_rules *rules, struct zone *catalog,
     const char *member_id, struct zone **out);
+/*
+ * Other rules, or another catalog that brought it (a hand-over, RFC 9432
+ * 4.3.1): remembered in memory and on disk; copy, contributions and serials
+ * stay.  The caller sees to refresh, NOTIFY and recombination.
+ */
+int zone_assign(struct zone *z, const struct combiner_rules *rules,
+    struct zone *catalog, const char *member_id);
 /* Removes it with all state, archived when `archive`. */
 int zone_remove(struct zone *z, bool archive);
+/* Takes it out of service; its state stays on disk (left out of the config). */
+void zone_drop(struct zone *z);
+/* New rules after a reload. */
+void zone_set_rules(struct zone *z, const struct combiner_rules *rules);
+/*
+ * At start: makes all configured zones and catalogs, takes up all state, then
+ * schedules transfers.  msg says what failed.
+ */
+int zone_load_all(struct combiner *c, char *msg, size_t msg_len);
 /* The k-th zone in canonical order of names; NULL after the last. */
 size_t zone_count(const struct combiner *c);
 struct zone *zone_at(const struct combiner *c, size_t k);
+/* At the end: forgets all zones; disk stays as it is. */
+void zone_free_all(struct combiner *c);
 void zone_hold(struct zone *z);
 void zone_release(struct zone *z);
 
