@@ -57,7 +57,7 @@ test-programs: all $(test_programs)
 build/%.o: $(srcdir)/%.c config.h
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP \
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP \
 	    -c -o $@ $<
 
 build/%.a:
@@ -107,38 +107,38 @@ endif
 
 check:
 	$(maybe_deps)
-	@$(SUBMAKE) run-check
+	+@$(SUBMAKE) run-check
 
 check-quick:
-	@$(SUBMAKE) run-check-quick
+	+@$(SUBMAKE) run-check-quick
 
 check-func:
 	$(maybe_deps)
-	@$(SUBMAKE) run-check-func
+	+@$(SUBMAKE) run-check-func
 
 check-valgrind:
 	$(maybe_deps)
-	@$(SUBMAKE) run-check-valgrind
+	+@$(SUBMAKE) run-check-valgrind
 
 demo bench:
 	$(maybe_deps)
-	@$(SUBMAKE) run-$@
+	+@$(SUBMAKE) run-$@
 
 # Builds of another kind have their own folder below build/.
 ASAN_TESTS ?= all
 check-asan:
 	$(maybe_deps)
-	@$(SUBMAKE) build/asan/config.mk
-	@$(SUBMAKE) -C build/asan run-check TESTS="$(ASAN_TESTS)"
+	+@$(SUBMAKE) build/asan/config.mk
+	+@$(SUBMAKE) -C build/asan run-check TESTS="$(ASAN_TESTS)"
 
 fuzz:
 	$(maybe_deps)
-	@$(SUBMAKE) build/fuzz/config.mk
-	@$(SUBMAKE) -C build/fuzz run-fuzz SECS=$(SECS)
+	+@$(SUBMAKE) build/fuzz/config.mk
+	+@$(SUBMAKE) -C build/fuzz run-fuzz SECS=$(SECS)
 
 clang:
-	@$(SUBMAKE) build/clang/config.mk
-	@$(SUBMAKE) -C build/clang all test-programs
+	+@$(SUBMAKE) build/clang/config.mk
+	+@$(SUBMAKE) -C build/clang all test-programs
 
 distclean:
 	rm -rf build config.mk config.h config.log config.status

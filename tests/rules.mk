@@ -22,7 +22,7 @@ $(1): $(1).o $(patsubst %,build/tests/lib/%.o,$(fakes_$(notdir $(1)))) \
 endef
 $(foreach t,$(unit_tests),$(eval $(call unit_rule,$(t))))
 $(unit_tests): EXTRA_LIBS = $(CMOCKA_LIBS) $(SQLITE_LIBS)
-build/tests/unit/%.o: EXTRA_CPPFLAGS = $(CMOCKA_CFLAGS)
+build/tests/unit/%.o: EXTRA_CFLAGS = $(CMOCKA_CFLAGS)
 
 # A fuzzer is linked with libFuzzer (--enable-fuzzers), else with a driver that
 # feeds it the files given: the seeds, as a test.
@@ -33,7 +33,7 @@ test_programs += $(fuzzers)
 $(fuzzers): %: %.o $(fuzz_main) $(libctl) $(libcombiner) $(libcommon)
 $(fuzzers): EXTRA_LDFLAGS = $(FUZZ_LDFLAGS)
 $(fuzzers): EXTRA_LIBS = $(SQLITE_LIBS)
-build/tests/fuzz/%.o: EXTRA_CPPFLAGS = -Wno-missing-prototypes
+build/tests/fuzz/%.o: EXTRA_CFLAGS = -Wno-missing-prototypes
 
 RUN = /usr/bin/python3 -B $(srcdir)/tests/run --srcdir $(srcdir) --build build
 TESTS ?= all

@@ -41,7 +41,8 @@ install: all
 	    $(INSTALL) -m 644 $(srcdir)/$$f $(D)$(docdir)/; done
 
 # What is committed, and a configure.  Not in git (an unpacked archive): all.
-distname = polyphony-$(version)
+distversion := $(shell cd $(srcdir) && sh tools/version)
+distname = polyphony-$(distversion)
 dist:
 	@rm -rf build/$(distname) && mkdir -p build/$(distname)
 	@cd $(srcdir) && { { test -e .git && git ls-files; } || \
@@ -51,7 +52,7 @@ dist:
 	    -not -path './polyphony-*.tar.gz' -not -path '*/__pycache__/*' | \
 	    sed 's,^\./,,'; } | \
 	    tar -cf - -T - | tar -xf - -C $(CURDIR)/build/$(distname)
-	@echo $(version) >build/$(distname)/VERSION
+	@echo $(distversion) >build/$(distname)/VERSION
 	@cd build/$(distname) && autoconf && rm -rf autom4te.cache
 	@tar -C build --sort=name --owner=0 --group=0 --numeric-owner \
 	    -czf $(distname).tar.gz $(distname)
