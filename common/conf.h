@@ -37,13 +37,14 @@ enum conf_type {
 #define CONF_REQUIRED 2u /* must be there */
 #define CONF_ID 4u       /* the item that names a row of its section */
 #define CONF_RESTART 8u  /* a reload does not change it; said when tried */
+#define CONF_SECRET 16u  /* never in a dump or an error */
 
 struct conf_item {
 	const char *name;
 	enum conf_type type;
 	unsigned flags;
-	const char *dflt; /* text as in a file, or NULL */
-	int64_t min, max; /* INT, SIZE, TIME */
+	const char *dflt; /* text, several values as "a, b"; or NULL */
+	int64_t min, max; /* INT, SIZE, TIME (ms); both 0: not negative */
 	const char *const *words; /* ENUM, NULL-ended; value = index */
 	const char *ref;  /* REF: section; several as "remote,remotes" */
 	uint16_t port;    /* ADDR: default port */
@@ -62,8 +63,12 @@ struct conf_row;
 
 /*
  * Reads and checks.  schema ends with name NULL.  Errors go to log as err
- * lines (or to errs as text, when not NULL: malloc'd, caller frees).
- * E_CONF, or -errno when the file cannot be read.
+ * lines (or to errs as text, one a line, when not NULL: malloc'd, caller frees,
+ * NULL when there is nothing to say).  E_CONF, or E_NOMEM.
+ *
+ * A file may have `include: path` between its sections; path is relative to
+ * the folder of the file and may have wildcards.  An item of a list that is
+ * given without value ("notify:") is the empty list.
  */
 int conf_load(const struct conf_section *schema, const char *path,
     struct conf **out, char **errs);
@@ -73,8 +78,18 @@ void conf_free(struct conf *c);
 /* Adds an error of the daemon's own checks, in the same form. */
 void conf_error(struct conf *c, const struct conf_row *row, const char *item,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The same for what is allowed but hardly meant; not an error. */
+void conf_warning(struct conf *c, const struct conf_row *row, const char *item,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* E_CONF when conf_error was called. */
 int conf_status(const struct conf *c);
+/*
+ * Where the load was given errs, conf_error() and conf_warning() do not log but
+ * collect: the lines so far, "" if none; lent.
+ */
+const char *conf_errors(const struct conf *c);
+/* Logs each item that differs and needs a restart (CONF_RESTART). */
+void conf_note_restart(const struct conf *old, const struct conf *fresh);
 
 /* Rows of a section in file order; a single section has one row always. */
 size_t conf_count(const struct conf *c, const char *section);
@@ -89,8 +104,14 @@ bool conf_is_set(const struct conf_row *row, const char *item);
 /* Number of values; 0 when not set and without default. */
 size_t conf_values(const struct conf_row *row, const char *item);
 bool conf_bool(const struct conf_row *row, const char *item);
+/* INT, SIZE, TIME (ms), ENUM (index); 0 when there is none. */
 int64_t conf_int(const struct conf_row *row, const char *item);
-/* i-th value; NULL / E_NOENT when there is none. */
+int64_t conf_int_at(const struct conf_row *row, const char *item, size_t i);
+/*
+ * i-th value; NULL / E_NOENT when there is none.  conf_str() takes any type and
+ * gives the text in its normal form (NAME: absolute, lower case; PATH: with the
+ * folder of the file).
+ */
 const char *conf_str(const struct conf_row *row, const char *item, size_t i);
 int conf_addr(const struct conf_row *row, const char *item, size_t i,
     struct net_addr *out);
@@ -100,6 +121,8 @@ const uint8_t *conf_bytes(const struct conf_row *row, const char *item,
     size_t i, size_t *len); /* NAME (wire, lower case), B64, PIN */
 const struct conf_row *conf_ref(const struct conf_row *row, const char *item,
     size_t i);
+/* The section that a row belongs to. */
+const char *conf_row_section(const struct conf_row *row);
 
 /* The configuration in full, as JSON text (malloc'd), secrets left out. */
 char *conf_dump_json(const struct conf *c);
