@@ -54,7 +54,8 @@ size_t
 notify_msg_answer(const uint8_t *req, size_t len, unsigned rcode, uint8_t *out,
     size_t cap)
 {
-	size_t end = DNS_HEADER_LEN;
+	uint8_t name[NAME_MAX_LEN];
+	size_t end = DNS_HEADER_LEN, name_end;
 	struct dns_walk w;
 	bool has_question = false;
 	uint16_t flags;
@@ -62,8 +63,10 @@ notify_msg_answer(const uint8_t *req, size_t len, unsigned rcode, uint8_t *out,
 	if (len < DNS_HEADER_LEN || cap < DNS_HEADER_LEN) {
 		return 0;
 	}
-	if (dns_walk_init(&w, req, len) == E_OK && w.h.count[0] == 1) {
-		end = dns_skip_name(req, len, DNS_HEADER_LEN) + 4;
+	/* The walk does not mind a name that is too long. */
+	if (dns_walk_init(&w, req, len) == E_OK && w.h.count[0] == 1 &&
+	    name_from_msg(req, len, DNS_HEADER_LEN, name, &name_end) >= 0) {
+		end = name_end + 4;
 		has_question = true;
 	}
 	if (end > cap) {
