@@ -83,6 +83,20 @@ conf_file_name(const struct conf *c, struct conf_place at)
 	return at.file < c->nfiles ? c->files[at.file] : "default";
 }
 
+/* An error goes to terminals and into JSON, whatever the file holds. */
+static void
+make_harmless(char *s)
+{
+	if (conf_is_text(s, strlen(s))) {
+		return;
+	}
+	for (; *s != '\0'; s++) {
+		if (*s < 0x20 || *s >= 0x7f) {
+			*s = '?';
+		}
+	}
+}
+
 /* "file:line: section[id].item: " and text, malloc'd. */
 static char * __attribute__((format(printf, 5, 0)))
 format_error(const struct conf *c, struct conf_place at,
@@ -104,6 +118,7 @@ format_error(const struct conf *c, struct conf_place at,
 	    row != NULL || item != NULL ? ": " : "", text) < 0) {
 		return NULL;
 	}
+	make_harmless(out);
 	return out;
 }
 

@@ -117,6 +117,8 @@ void conf_row_put(struct conf *c, struct conf_row *row,
     struct conf_place at);
 
 /* conf_value.c */
+/* UTF-8 without control characters? */
+bool conf_is_text(const char *s, size_t len);
 /* E_OK; E_INVAL: does not fit item; E_NOMEM. */
 int conf_value_parse(struct conf *c, const struct conf_item *item,
     const char *text, size_t len, struct conf_place at,

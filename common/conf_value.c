@@ -227,8 +227,8 @@ parse_enum(const struct conf_item *item, const char *text,
 	return E_INVAL;
 }
 
-static bool
-is_text(const char *text, size_t len)
+bool
+conf_is_text(const char *text, size_t len)
 {
 	bool has_high = false;
 	json_t *j;
@@ -342,7 +342,7 @@ conf_value_parse(struct conf *c, const struct conf_item *item,
     const char *text, size_t len, struct conf_place at, struct conf_value *v)
 {
 	v->at = at;
-	if (!is_text(text, len) || (len == 0 && item->type != CONF_STR)) {
+	if (!conf_is_text(text, len) || (len == 0 && item->type != CONF_STR)) {
 		return E_INVAL;
 	}
 	switch (item->type) {

@@ -280,14 +280,16 @@ static const struct {
 	    "text:3: invalid indentation\n" },
 	{ "server:\n  text: \"no end\n", "text:2: syntax error\n" },
 	{ "server:\n  text: \"a\xff\"\n  text: \"b\x01\"\n",
-	    "text:2: syntax error\n" },
+	    "text:2: server.text: expected text in UTF-8 without control "
+	    "characters, not \"a?\"\n"
+	    "text:3: syntax error\n" },
 	{ "include: /nonexistent/file.conf\n",
 	    "text:1: include: /nonexistent/file.conf: No such file or "
 	    "directory\n" },
 	{ "include: /\n", "/: Is a directory\n" },
 	{ "include:\n", "text:1: include: expected a path\n" },
 	/* a syntax error hides what may stand behind it */
-	{ "remote:\n  - id: a\n  x\n", "text:3: syntax error\n" },
+	{ "remote:\n  - id: a\n  x\n", "text:3: invalid indentation\n" },
 };
 
 static void
