@@ -54,7 +54,7 @@ class Rpc:
             "params": params}).encode() + b"\n")
         while True:
             m = self.read()
-            if "id" in m and m["id"] == call_id:
+            if m.get("id") == call_id:
                 break
             self.events.append(m)
         if "error" in m:
@@ -263,10 +263,10 @@ class Combiner(Server):
         return super().start(wait)
 
     def reload(self):
-        """By SIGHUP; returns when the log says that it is done."""
-        mark = self.log_mark()
-        super().reload()
-        self.wait_log(r"reload|configuration", mark)
+        """Writes the configuration again and has it read; RpcError if it was
+        not taken."""
+        self.configure()
+        return self.call("reload")
 
     def stop(self, timeout=20):
         status = super().stop(timeout)
@@ -283,10 +283,13 @@ class Combiner(Server):
         with Rpc(self.sock) as rpc:
             return rpc.call(method, **params)
 
-    def put(self, zone, source, rdtype, ttl, *rdatas, **more):
+    def put(self, zone, source, rdtype, records, ttl=300, **more):
         """contribution.put: the whole RRset of one source."""
         return self.call("contribution.put", zone=zone, source=source,
-                         type=rdtype, ttl=ttl, rdata=list(rdatas), **more)
+                         type=rdtype, records=list(records), ttl=ttl, **more)
+
+    def status(self, zone):
+        return self.call("zone.status", zone=zone)
 
     def polyctl(self, *args, check=True):
         return self.lab.run(os.environ.get("POLYCTL", "build/bin/polyctl"),
