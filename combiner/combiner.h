@@ -14,6 +14,7 @@
 #include "common/ipc.h"
 #include "common/log.h"
 
+struct replay;
 struct store;
 
 struct combiner_stats {
@@ -30,15 +31,18 @@ struct combiner {
 	struct dns_server *server;
 	struct dns_client *client;
 	struct ipc_server *ipc;
+	struct replay *replay; /* service_dns.c: what TSIG keys have done */
 	struct zone **zones; /* sorted by name_cmp() */
 	size_t nzones, zones_cap;
 	unsigned transfers_in; /* under way */
 	struct zone *xfr_wait, **xfr_wait_tail; /* waiting for a place */
+	unsigned transfers_out; /* under way */
 	bool xfr_giving; /* refresh.c is handing out places */
 	unsigned notifies_out; /* exchanges under way */
 	struct zone *notify_wait, **notify_wait_tail; /* waiting for a place */
 	struct combiner_stats stats;
 	struct log_limit refused_log, malformed_log;
+	struct loop_timer stop_timer;
 	bool stopping;
 };
 

@@ -10,3 +10,4 @@ programs += build/bin/combiner
 build/bin/combiner: build/combiner/main.o $(libcombiner) $(libcommon)
 build/bin/combiner: EXTRA_LIBS = $(SQLITE_LIBS)
 endif
+build/combiner/main.o: EXTRA_CFLAGS = -DSYSCONFDIR='"$(sysconfdir)"'
