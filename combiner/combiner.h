@@ -50,7 +50,10 @@ struct combiner {
 /* Tells all signers of the zone that there is a new serial. */
 void notify_zone(struct zone *z);
 void notify_free(struct zone *z);
-/* A NOTIFY came (authorised by the caller's checks in service_dns.c). */
+/*
+ * A NOTIFY came, its TSIG checked and stripped (tsig NULL: none).  Decides who
+ * may, answers, and ends req->answer in any case.
+ */
 void notify_on_request(struct combiner *c, const struct dns_request *req,
     uint8_t *msg, size_t len, struct tsig_state *tsig);
 

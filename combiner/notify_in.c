@@ -3,8 +3,6 @@
  * NOTIFY from the owner (RFC 1996): answered at once, then a hint to refresh.c
  * to go and look.
  */
-#include <string.h>
-
 #include "combiner/combiner.h"
 #include "combiner/notify_msg.h"
 #include "combiner/refresh.h"
@@ -23,8 +21,6 @@ answer(struct combiner *c, const struct dns_request *req, const uint8_t *msg,
 	if (n == 0) {
 		return;
 	}
-	/* A forwarder may have changed the id that the TSIG put back in msg. */
-	memcpy(out, req->msg, 2);
 	if (tsig != NULL && tsig_sign_answer(out, &n, sizeof(out), tsig,
 			loop_wall_sec(c->loop), 0) != E_OK) {
 		return;

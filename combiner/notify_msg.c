@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/dns_edns.h"
 #include "common/dns_pack.h"
 #include "common/errcode.h"
 
@@ -56,7 +57,11 @@ notify_msg_answer(const uint8_t *req, size_t len, unsigned rcode, uint8_t *out,
 {
 	uint8_t name[NAME_MAX_LEN];
 	size_t end = DNS_HEADER_LEN, name_end;
+	/* root, OPT, size, RCODE and flags, no options */
+	static const uint8_t opt[] = {0, 0, DNS_OPT, EDNS_UDP_SIZE >> 8,
+	    EDNS_UDP_SIZE & 255, 0, 0, 0, 0, 0, 0};
 	struct dns_walk w;
+	struct edns edns;
 	bool has_question = false;
 	uint16_t flags;
 
@@ -82,6 +87,13 @@ notify_msg_answer(const uint8_t *req, size_t len, unsigned rcode, uint8_t *out,
 	put_be16(out + 4, has_question);
 	memcpy(out + DNS_HEADER_LEN, req + DNS_HEADER_LEN,
 	    end - DNS_HEADER_LEN);
+	/* RFC 6891 6.1.1: who sends OPT gets one. */
+	if (edns_read(req, len, &edns) == E_OK && edns.is_there &&
+	    cap - end >= sizeof(opt)) {
+		memcpy(out + end, opt, sizeof(opt));
+		put_be16(out + 10, 1);
+		end += sizeof(opt);
+	}
 	return end;
 }
 

@@ -25,9 +25,9 @@ struct notify_msg {
  */
 int notify_msg_decode(const uint8_t *msg, size_t len, struct notify_msg *out);
 /*
- * The answer: id and question of the request, QR, AA, RCODE.  A request
- * without a whole question gets the header alone.  Returns its length, 0 when
- * cap is too small.
+ * The answer: id and question of the request, QR, AA, RCODE, and OPT if it had
+ * one.  A request without a whole question gets the header alone.  Returns its
+ * length, 0 when cap is too small.
  */
 size_t notify_msg_answer(const uint8_t *req, size_t len, unsigned rcode,
     uint8_t *out, size_t cap);

@@ -11,6 +11,7 @@
 
 #include "combiner/combiner.h"
 #include "combiner/ingest.h"
+#include "combiner/owner_change.h"
 #include "combiner/refresh_run.h"
 #include "combiner/target.h"
 #include "common/buf.h"
@@ -186,7 +187,7 @@ refresh_xfr_soa(struct zone *z)
 
 /* One line for each finished transfer. */
 static void
-log_done(struct zone *z, uint32_t serial, uint64_t records, uint64_t octets)
+log_done(struct zone *z, const struct owner_change *change)
 {
 	const struct refresh *r = z->refresh;
 	const struct refresh_run *run = r->run;
@@ -203,12 +204,12 @@ log_done(struct zone *z, uint32_t serial, uint64_t records, uint64_t octets)
 	log_info(F(.zone = name_to_str(z->name, name),
 		     .op = run->is_ixfr ? "ixfr-in" : "axfr-in", .peer = peer,
 		     .key = key != NULL ? name_to_str(key->name, key_name) : NULL,
-		     .serial = log_serial(serial),
+		     .serial = log_serial(change->serial),
 		     .dur_us = (int64_t)(loop_now_us(z->combiner->loop) -
 			 run->started_us)),
 	    "transferred: records=%llu octets=%llu messages=%u",
-	    (unsigned long long)records, (unsigned long long)octets,
-	    (unsigned)run->messages);
+	    (unsigned long long)change->records,
+	    (unsigned long long)change->octets, (unsigned)run->messages);
 }
 
 /* Is an IXFR that failed like this worth an AXFR from the same master? */
@@ -236,10 +237,8 @@ on_ingested(void *arg, int err, struct owner_change *change, unsigned rcode,
 	struct zone *z = arg;
 	struct combiner *c = z->combiner;
 	struct refresh_run *run = z->refresh->run;
-	uint64_t records = 0, octets = 0;
 
-	ingest_progress(run->ingest, &records, &octets);
-	run->ingest = NULL;
+	run->ingest = NULL; /* gone by itself */
 	loop_timer_stop(&z->refresh->timer);
 	if (run->x != NULL) {
 		/* An answer that ended as it should leaves its connection. */
@@ -254,7 +253,7 @@ on_ingested(void *arg, int err, struct owner_change *change, unsigned rcode,
 			c->stats.axfr_in++;
 		}
 		run->change = change;
-		log_done(z, serial, records, octets);
+		log_done(z, change);
 		refresh_note_good(z, serial);
 		refresh_event(z, ZONE_FSM_COMPLETE);
 		return;

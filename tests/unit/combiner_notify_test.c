@@ -124,6 +124,14 @@ test_answer(void **state)
 	n = notify_msg_answer(msg, len, DNS_NOTAUTH, out, sizeof(out));
 	assert_int_equal(get_be16(out + 2), 0xa009);
 	assert_int_equal(notify_msg_rcode(out, n), DNS_NOTAUTH);
+	/* OPT for OPT */
+	memcpy(msg + len, "\0\0\x29\x10\0\0\0\0\0\0\0", 11);
+	msg[11] = 1;
+	n = notify_msg_answer(msg, len + 11, DNS_NOERROR, out, sizeof(out));
+	assert_int_equal(n, q + 11);
+	assert_int_equal(get_be16(out + 10), 1);
+	assert_memory_equal(out + q, "\0\0\x29\x04\xd0\0\0\0\0\0\0", 11);
+	msg[11] = 0;
 	/* broken question: the header alone */
 	n = notify_msg_answer(msg, q - 1, DNS_FORMERR, out, sizeof(out));
 	assert_int_equal(n, 12);

@@ -16,6 +16,7 @@
 
 #include "combiner/combiner.h"
 #include "combiner/ingest.h"
+#include "combiner/owner_change.h"
 #include "combiner/refresh.h"
 #include "combiner/refresh_run.h"
 #include "common/buf.h"
@@ -411,13 +412,14 @@ message(void)
 static void
 ingested(int err, unsigned rcode, uint32_t serial)
 {
-	static int change;
-	struct ingest *g = last_ingest;
-	void *p = &change;
+	static struct owner_change change;
+	ingest_done_fn done = last_ingest->done;
+	void *arg = last_ingest->arg;
 
-	g->done(g->arg, err, err == E_OK ? p : NULL, rcode, serial, NULL);
+	change.serial = serial;
 	open_ingests--;
-	free(g);
+	free(last_ingest); /* as ingest.c does: gone before it tells */
+	done(arg, err, err == E_OK ? &change : NULL, rcode, serial, NULL);
 }
 
 /* ---- tests ---- */
