@@ -305,9 +305,14 @@ static int
 take(struct zone *z)
 {
 	struct owner_change *change = z->refresh->run->change;
+	int err;
 
 	z->refresh->run->change = NULL;
-	return zone_take_owner(z, change, on_taken, NULL);
+	err = zone_take_owner(z, change, on_taken, NULL);
+	if (err != E_OK) {
+		owner_change_free(change);
+	}
+	return err;
 }
 
 /* May call step() again from below: nothing is touched after it. */

@@ -101,7 +101,7 @@ typedef int (*zone_edit_fn)(struct zone *z, struct apex *copy, void *arg);
 typedef void (*zone_done_fn)(struct zone *z, int err, void *arg);
 int zone_contribute(struct zone *z, const char *source, zone_edit_fn edit,
     zone_done_fn done, void *arg);
-/* A new version of the owner's zone; takes over change. */
+/* A new version of the owner's zone; takes over change unless it fails. */
 int zone_take_owner(struct zone *z, struct owner_change *change,
     zone_done_fn done, void *arg);
 /* Combines again (configuration changed). */

@@ -51,6 +51,7 @@ static int start_err;             /* what dns_exchange_start returns */
 static struct ingest *last_ingest;
 static int ingest_ret;
 static zone_done_fn take_done;
+static int take_ret;
 static unsigned taken;
 static char alert_text[512];
 
@@ -220,7 +221,7 @@ zone_take_owner(struct zone *z, struct owner_change *change, zone_done_fn done,
 	assert_non_null(change);
 	take_done = done;
 	taken++;
-	return E_OK;
+	return take_ret;
 }
 
 void
@@ -302,7 +303,7 @@ setup(struct setup *s)
 	memset(s, 0, sizeof(*s));
 	now_ms = 1000;
 	wall = 1800000000;
-	start_err = ingest_ret = E_OK;
+	start_err = ingest_ret = take_ret = E_OK;
 	last = NULL;
 	open_exchanges = open_ingests = 0;
 	ended_complete = free_changes = taken = 0;
@@ -493,6 +494,15 @@ test_check_and_ixfr(void **state)
 	take_done(z, E_MISFIT, NULL);
 	assert_int_equal(z->refresh->fsm.state, ZONE_FSM_IDLE);
 	assert_int_equal(z->refresh->fsm.fails, 1);
+	/* not even queued: the change stays ours to free */
+	take_ret = E_NOMEM;
+	fire(z);
+	answer_soa(12, 0x400);
+	message();
+	ingested(E_OK, 0, 12);
+	assert_int_equal(z->refresh->fsm.state, ZONE_FSM_IDLE);
+	assert_int_equal(z->refresh->fsm.fails, 2);
+	assert_int_equal(free_changes, 1);
 	teardown(&s);
 }
 
