@@ -200,15 +200,13 @@ ingest_on_done(struct loop_job *job, int status)
 	g->records = g->parser.change->records;
 	g->octets = g->parser.change->octets;
 	g->work.len = 0;
-	if (g->in.len > 0) {
-		on_start(g);
-	}
-	if (g->paused && g->in.len < BUFFER_HIGH / 2) {
+	if (g->paused && g->in.len < BUFFER_HIGH) {
 		g->paused = false;
 		if (g->room_fn != NULL) {
 			g->room_fn(g->room_arg);
 		}
 	}
+	on_start(g); /* last, as it may come to the end at once */
 }
 
 static void

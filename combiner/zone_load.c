@@ -361,9 +361,13 @@ zone_load_all(struct combiner *c, char *msg, size_t msg_len)
 	for (size_t i = 0; ret == E_OK && i < c->nzones; i++) {
 		struct zone *z = c->zones[i];
 		ret = refresh_init(z);
-		if (ret == E_OK && z->soa != NULL) {
-			/* rules may be others than at the last stop */
-			(void)zone_recombine(z, NULL, NULL);
+		if (ret != E_OK || z->soa == NULL) {
+			continue;
+		}
+		/* rules may be others than at the last stop */
+		(void)zone_recombine(z, NULL, NULL);
+		if (z->has_out && !z->is_catalog) {
+			notify_zone(z); /* the last one may have been lost */
 		}
 	}
 	log_info(F(.op = "load",
