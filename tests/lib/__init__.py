@@ -11,6 +11,7 @@ and our daemons on 127.0.0.1, started in a temporary folder.
     run(case)
 """
 from .combiner import Combiner, RpcError
+from . import dnsio
 from .dnsio import (Key, Records, axfr, ixfr, notify, query, raw_axfr, serial,
                     update)
 from .lab import Cert, Lab, LabError, Server, Skip, run
@@ -19,7 +20,7 @@ from .servers import Bind, Knot, Nsd, Unbound
 
 __all__ = [
     "Bind", "Cert", "Combiner", "Key", "Knot", "Lab", "LabError", "Nsd",
-    "Records", "RpcError", "Server", "Skip", "Unbound", "axfr", "combine",
+    "Records", "RpcError", "Server", "Skip", "Unbound", "axfr", "combine", "dnsio",
     "difference", "ixfr", "notify", "query", "raw_axfr", "run", "serial",
     "update",
 ]
