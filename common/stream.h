@@ -56,7 +56,11 @@ int stream_connect_unix(struct loop *loop, const char *path,
 /*
  * Queues count iovecs; the octets must stay valid and unchanged until done is
  * called (also on failure and on stream_close, then with E_CANCEL).  done may
- * be NULL.  Tries to write at once; done may be called before this returns.
+ * be NULL.  Tries to write at once; done may be called before this returns
+ * (and may write again: nested a few deep at the most).  If this returns an
+ * error, done is not called; the stream is broken, and on_end tells it at the
+ * end of the turn.  Only an open stream can be written to, else E_AGAIN; one
+ * whose peer has ended (on_end with E_CLOSED) can still be.
  */
 int stream_write(struct stream *s, const struct iovec *iov, size_t count,
     stream_write_fn done, void *arg);
@@ -68,11 +72,16 @@ void stream_read_pause(struct stream *s);
 void stream_read_resume(struct stream *s);
 /* Frees the stream later; no callback but pending `done`s after this. */
 void stream_close(struct stream *s);
-/* Writes what is queued, then closes. */
+/*
+ * Writes what is queued, then closes; for the owner it is closed from now on.
+ * A peer that takes nothing for 30 s loses the rest.
+ */
 void stream_close_after_write(struct stream *s);
 
 const struct net_addr *stream_peer(const struct stream *s); /* NULL on Unix */
 bool stream_is_tls(const struct stream *s);
+/* Why it ended with E_TLS, for a log line; "" when nothing is known. */
+const char *stream_tls_error(const struct stream *s);
 /* SHA-256 of the peer's SubjectPublicKeyInfo, 32 octets, or NULL. */
 const uint8_t *stream_peer_pin(const struct stream *s);
 /* The kernel's word on who is behind a Unix socket. */
@@ -81,15 +90,15 @@ int stream_peer_cred(const struct stream *s, uid_t *uid, gid_t *gid,
 /* Is the peer, by uid or any of its groups, in this group? */
 bool stream_peer_in_group(const struct stream *s, gid_t gid);
 
-/* ev->on_open is called for each accepted stream, after its handshake. */
+/* Called for each accepted stream, after its handshake; it has no on_open. */
 typedef void (*stream_accept_fn)(struct stream *s, void *arg);
 
 struct stream_listen_opts {
 	unsigned max_conns;      /* 0 = 1000; more are closed at once */
-	unsigned max_per_addr;   /* 0 = no limit */
+	unsigned max_per_addr;   /* 0 = no limit; IPv6: for each /56 */
 	unsigned handshake_ms;   /* TLS handshake must end by then; 0 = 10000 */
 	int backlog;             /* 0 = 512 */
-	mode_t mode;             /* Unix socket */
+	mode_t mode;             /* Unix socket; 0 = 0600 */
 	gid_t gid;               /* Unix socket, (gid_t)-1 = as is */
 };
 
@@ -110,10 +119,13 @@ int stream_listen_unix(struct loop *loop, const char *path,
     void *arg, struct stream_listener **out);
 /* Replaces the TLS context for connections to come (certificate roll). */
 void stream_listener_set_tls(struct stream_listener *l, struct tls_ctx *tls);
+/* Other limits for connections to come; 0 as in the options. */
+void stream_listener_set_limits(struct stream_listener *l, unsigned max_conns,
+    unsigned max_per_addr);
 /* Port that was really bound. */
 uint16_t stream_listener_port(const struct stream_listener *l);
 unsigned stream_listener_conns(const struct stream_listener *l);
-/* Stops listening; accepted streams live on. */
+/* Stops listening; accepted streams live on, those in a handshake end. */
 void stream_listener_free(struct stream_listener *l);
 
 void stream_set_events(struct stream *s, const struct stream_events *ev,

@@ -11,7 +11,10 @@
 struct loop;
 struct udp;
 
-/* err is E_OK, or why the socket cannot be read (ICMP errors included). */
+/*
+ * data is valid for this call only.  err is E_OK, or why the socket cannot be
+ * read (connected sockets: ICMP errors too); then data and from are NULL.
+ */
 typedef void (*udp_recv_fn)(struct udp *u, const uint8_t *data, size_t len,
     const struct net_addr *from, int err, void *arg);
 
