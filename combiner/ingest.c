@@ -31,7 +31,7 @@ struct ingest {
 	struct tsig_stream *tsig;
 	int64_t now; /* wall clock for TSIG, set before each job */
 	struct octets in, work;
-	bool busy, aborted, ended, paused;
+	bool busy, aborted, paused;
 	int result; /* of the last job: E_OK go on, E_DONE, or why not */
 	struct owner_change *change;
 	/* for progress, taken over between jobs */
@@ -43,6 +43,7 @@ struct ingest {
 };
 
 static void on_start(void *arg);
+static int start_job(struct ingest *g);
 
 static struct xfr_in_conf
 parser_conf(const struct zone *z, const struct ingest_opts *opts)
@@ -193,42 +194,57 @@ ingest_on_done(struct loop_job *job, int status)
 		return;
 	}
 	if (g->result != E_OK) {
-		g->ended = true;
 		finish(g);
 		return;
 	}
 	g->records = g->parser.change->records;
 	g->octets = g->parser.change->octets;
 	g->work.len = 0;
+	int ret = start_job(g);
+	if (ret != E_OK) {
+		g->result = ret;
+		finish(g);
+		return;
+	}
 	if (g->paused && g->in.len < BUFFER_HIGH) {
 		g->paused = false;
 		if (g->room_fn != NULL) {
-			g->room_fn(g->room_arg);
+			g->room_fn(g->room_arg); /* may end it */
 		}
 	}
-	on_start(g); /* last, as it may come to the end at once */
+}
+
+/* Gives what has come to the pool, unless it is at work. */
+static int
+start_job(struct ingest *g)
+{
+	struct octets swap = g->work;
+	int ret;
+
+	if (g->busy || g->in.len == 0) {
+		return E_OK;
+	}
+	g->work = g->in;
+	g->in = swap;
+	g->in.len = 0;
+	g->now = loop_wall_sec(g->loop);
+	g->job.work = ingest_work;
+	g->job.done = ingest_on_done;
+	g->job.arg = g;
+	ret = loop_job_start(g->loop, &g->job);
+	g->busy = ret == E_OK;
+	return ret;
 }
 
 static void
 on_start(void *arg)
 {
 	struct ingest *g = arg;
-	struct octets swap = g->work;
+	int ret = start_job(g);
 
-	if (g->busy || g->in.len == 0) {
-		return;
-	}
-	g->work = g->in;
-	g->in = swap;
-	g->in.len = 0;
-	g->busy = true;
-	g->now = loop_wall_sec(g->loop);
-	g->job.work = ingest_work;
-	g->job.done = ingest_on_done;
-	g->job.arg = g;
-	int ret = loop_job_start(g->loop, &g->job);
 	if (ret != E_OK) {
-		ingest_on_done(&g->job, ret);
+		g->result = ret;
+		finish(g);
 	}
 }
 

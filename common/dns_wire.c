@@ -258,12 +258,9 @@ dns_hash(const struct dns_hash_key *key, const void *data, size_t len)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/* Canonical form of a record without TTL: what hash and comparison see. */
-#define CANON_MAX (NAME_MAX_LEN + 4 + DNS_MSG_MAX)
-
-static int
-rr_canon(const uint8_t *msg, size_t len, const struct dns_rr *rr,
-    uint8_t out[CANON_MAX])
+int
+dns_rr_canon(const uint8_t *msg, size_t len, const struct dns_rr *rr,
+    uint8_t out[DNS_CANON_MAX])
 {
 	int n = name_from_msg(msg, len, rr->owner, out, NULL);
 
@@ -281,8 +278,8 @@ int
 dns_rr_hash(const struct dns_hash_key *key, const uint8_t *msg, size_t len,
     const struct dns_rr *rr, uint64_t *hash)
 {
-	uint8_t canon[CANON_MAX];
-	int n = rr_canon(msg, len, rr, canon);
+	uint8_t canon[DNS_CANON_MAX];
+	int n = dns_rr_canon(msg, len, rr, canon);
 
 	if (n < 0) {
 		return n;
@@ -295,13 +292,13 @@ bool
 dns_rr_same(const uint8_t *amsg, size_t alen, const struct dns_rr *a,
     const uint8_t *bmsg, size_t blen, const struct dns_rr *b)
 {
-	uint8_t ac[CANON_MAX], bc[CANON_MAX];
+	uint8_t ac[DNS_CANON_MAX], bc[DNS_CANON_MAX];
 
 	if (a->type != b->type || a->class != b->class) {
 		return false;
 	}
-	int an = rr_canon(amsg, alen, a, ac);
-	int bn = rr_canon(bmsg, blen, b, bc);
+	int an = dns_rr_canon(amsg, alen, a, ac);
+	int bn = dns_rr_canon(bmsg, blen, b, bc);
 	return an >= 0 && an == bn && memcmp(ac, bc, (size_t)an) == 0;
 }
 

@@ -102,6 +102,13 @@ int dns_rdata_expand(const uint8_t *msg, size_t len, const struct dns_rr *rr,
     bool canonical, uint8_t *out, size_t cap);
 
 /*
+ * Canonical form of a record without TTL: owner in lower case | type | class |
+ * canonical RDATA.  What hash and comparison see.  Returns the length, E_MALF.
+ */
+#define DNS_CANON_MAX (NAME_MAX_LEN + 4 + DNS_MSG_MAX)
+int dns_rr_canon(const uint8_t *msg, size_t len, const struct dns_rr *rr,
+    uint8_t out[DNS_CANON_MAX]);
+/*
  * Keyed hash (SipHash-1-3) of owner in lower case, type, class and canonical
  * RDATA; the TTL is left out.  For records already expanded, too.
  */
