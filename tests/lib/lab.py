@@ -363,7 +363,8 @@ class Server:
 
 def run(case):
     """A test's main: runs case(lab), exits as tests/run expects."""
-    def stop(_sig, _frame):
+    def stop(_sig, frame):
+        traceback.print_stack(frame, limit=8)  # where it waited
         sys.exit(143)
     signal.signal(signal.SIGTERM, stop)
     name = os.path.basename(os.path.dirname(os.path.abspath(sys.argv[0])))
