@@ -15,7 +15,7 @@ bool
 apex_is_managed(uint16_t type)
 {
 	return type == DNS_NS || type == DNS_KEY || type == DNS_DNSKEY ||
-	    type == DNS_CDS || type == DNS_CDNSKEY || type == DNS_CSYNC;
+	       type == DNS_CDS || type == DNS_CDNSKEY || type == DNS_CSYNC;
 }
 
 struct apex *
@@ -91,8 +91,8 @@ apex_edit(struct apex *a, uint16_t type)
 	if (!apex_is_managed(type)) {
 		return NULL; /* six sets are all there is room for */
 	}
-	memmove(&a->sets[i + 1], &a->sets[i],
-	    (a->count - i) * sizeof(a->sets[0]));
+	memmove(
+	    &a->sets[i + 1], &a->sets[i], (a->count - i) * sizeof(a->sets[0]));
 	a->count++;
 	rrset_init(&a->sets[i], type, 0);
 	return &a->sets[i];
@@ -103,8 +103,8 @@ drop_at(struct apex *a, unsigned i)
 {
 	rrset_clear(&a->sets[i]);
 	a->count--;
-	memmove(&a->sets[i], &a->sets[i + 1],
-	    (a->count - i) * sizeof(a->sets[0]));
+	memmove(
+	    &a->sets[i], &a->sets[i + 1], (a->count - i) * sizeof(a->sets[0]));
 }
 
 void
@@ -228,8 +228,8 @@ apex_set_etag(const struct rrset *s, char etag[17])
 		    .type = s->type, .class = DNS_IN, .rdlen = len};
 		int n =
 		    dns_rdata_expand(rdata, len, &rr, true, buf, sizeof(buf));
-		key.k0 = n >= 0 ? dns_hash(&key, buf, (size_t)n) :
-				  dns_hash(&key, rdata, len);
+		key.k0 = n >= 0 ? dns_hash(&key, buf, (size_t)n)
+				: dns_hash(&key, rdata, len);
 	}
 	(void)snprintf(etag, 17, "%016llx", (unsigned long long)key.k0);
 }

@@ -59,10 +59,10 @@ is_untouched(const struct combine_in *in, uint16_t type)
 
 	if (own == NULL) {
 		return is_omitted(in, type) ||
-		    !has_contribution(in->contribs, type);
+		       !has_contribution(in->contribs, type);
 	}
 	return rule_of(type) != OWNER_DROPPED && !is_omitted(in, type) &&
-	    !has_contribution(in->contribs, type);
+	       !has_contribution(in->contribs, type);
 }
 
 static int

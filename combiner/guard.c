@@ -116,8 +116,8 @@ guard_check(const struct guard *g, const struct apex *fresh, const char **why)
 	const struct apex *held = held_by(g);
 
 	for (unsigned i = 0; i < fresh->count; i++) {
-		const struct rrset *before = held != NULL ?
-		    apex_get(held, fresh->sets[i].type) : NULL;
+		const struct rrset *before =
+		    held != NULL ? apex_get(held, fresh->sets[i].type) : NULL;
 		int r = check_set(g, &fresh->sets[i], before, why);
 		if (r != E_OK) {
 			return r;

@@ -20,7 +20,7 @@
 #include "combiner/apex.h"
 #include "common/dns_reply.h"
 
-struct query_view { /* what is answered from; all lent */
+struct query_view {	     /* what is answered from; all lent */
 	const uint8_t *zone; /* lower case */
 	const uint8_t *soa;  /* RDATA, NULL: nothing is published yet */
 	uint16_t soa_len;
@@ -32,7 +32,7 @@ struct query_view { /* what is answered from; all lent */
  * The question of to->msg must be there.  Writes to mem[REPLY_ROOM], returns
  * the length.
  */
-size_t query_answer(const struct reply_to *to, const struct query_view *v,
-    void *mem);
+size_t
+query_answer(const struct reply_to *to, const struct query_view *v, void *mem);
 
 #endif

@@ -133,22 +133,22 @@ forget_old(struct replay_key *k, uint64_t now_ms)
 {
 	/* one that waits for its answer stays, and those after it */
 	while (k->oldest != NULL && k->oldest->until_ms <= now_ms &&
-	    k->oldest->waiting == NULL) {
+	       k->oldest->waiting == NULL) {
 		forget_oldest(k);
 	}
 }
 
 struct replay_mac *
-replay_find(struct replay_key *k, const uint8_t *mac, uint16_t mac_len,
-    uint64_t now_ms)
+replay_find(
+    struct replay_key *k, const uint8_t *mac, uint16_t mac_len, uint64_t now_ms)
 {
 	forget_old(k, now_ms);
 	if (k->buckets == NULL || mac_len < 2) {
 		return NULL;
 	}
 	struct replay_mac *m = k->buckets[bucket_of(mac)];
-	while (m != NULL && (m->mac_len != mac_len ||
-		memcmp(m->mac, mac, mac_len) != 0)) {
+	while (m != NULL &&
+	       (m->mac_len != mac_len || memcmp(m->mac, mac, mac_len) != 0)) {
 		m = m->same;
 	}
 	return m;

@@ -23,7 +23,7 @@ struct replay_mac {
 	struct replay_mac *same;  /* hash chain */
 	struct replay_mac *later; /* in order of arrival */
 	uint64_t until_ms;
-	void *waiting; /* not answered yet: the caller's; NULL: answered */
+	void *waiting;	/* not answered yet: the caller's; NULL: answered */
 	uint16_t rcode; /* of the answer */
 	uint16_t mac_len;
 	uint8_t mac[TSIG_MAC_MAX];

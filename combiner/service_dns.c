@@ -35,8 +35,8 @@ service_dns_free(struct combiner *c)
 static unsigned
 idle_ms(const struct combiner *c)
 {
-	return c->conf->dns.idle_ms != 0 ? c->conf->dns.idle_ms :
-					   IDLE_MS_DEFAULT;
+	return c->conf->dns.idle_ms != 0 ? c->conf->dns.idle_ms
+					 : IDLE_MS_DEFAULT;
 }
 
 struct reply_to
@@ -61,8 +61,8 @@ service_dns_to(const struct combiner *c, const uint8_t *msg, size_t len,
 static struct reply_to
 reply_to_it(const struct service_request *s)
 {
-	return service_dns_to(s->c, s->msg, s->len, s->req->proto, &s->edns,
-	    s->tsig);
+	return service_dns_to(
+	    s->c, s->msg, s->len, s->req->proto, &s->edns, s->tsig);
 }
 
 void
@@ -72,8 +72,8 @@ service_dns_send(struct combiner *c, struct dns_answer *a, uint8_t *mem,
 	int r = E_OK;
 
 	if (tsig != NULL) {
-		r = tsig_sign_answer(mem, &len, REPLY_ROOM, tsig,
-		    loop_wall_sec(c->loop), 0);
+		r = tsig_sign_answer(
+		    mem, &len, REPLY_ROOM, tsig, loop_wall_sec(c->loop), 0);
 	}
 	if (r == E_OK) {
 		/* who is gone, or lost it, will ask again */
@@ -104,8 +104,8 @@ service_dns_log_refused(const struct service_request *s, const char *op,
 	    F(.zone = zone != NULL ? name_to_str(zone, name) : NULL, .op = op,
 		.dir = "in", .peer = net_addr_str(s->req->peer, peer),
 		.proto = dns_proto_str(s->req->proto),
-		.key = s->tsig != NULL ?
-		    name_to_str(s->tsig->key->name, key) : NULL),
+		.key = s->tsig != NULL ? name_to_str(s->tsig->key->name, key)
+				       : NULL),
 	    "%s", why);
 }
 
@@ -144,19 +144,19 @@ answer_tsig_error(struct service_request *s, struct tsig_state *st,
 	int r;
 
 	to.tsig_len = TSIG_UNSIGNED_FIXED + name_len(rr->key_name) +
-	    name_len(rr->alg_name);
+		      name_len(rr->alg_name);
 	if (err == E_BADTIME || err == E_BADTRUNC) {
 		to.tsig_len = tsig_wire_len(st->key);
 	}
 	size_t len = reply_rcode(&to, DNS_NOTAUTH, 0, mem);
 	switch (err) {
 	case E_BADTIME:
-		r = tsig_sign_answer(mem, &len, sizeof(mem), st, now,
-		    DNS_BADTIME);
+		r = tsig_sign_answer(
+		    mem, &len, sizeof(mem), st, now, DNS_BADTIME);
 		break;
 	case E_BADTRUNC:
-		r = tsig_sign_answer(mem, &len, sizeof(mem), st, now,
-		    DNS_BADTRUNC);
+		r = tsig_sign_answer(
+		    mem, &len, sizeof(mem), st, now, DNS_BADTRUNC);
 		break;
 	default:
 		r = tsig_put_error(mem, &len, sizeof(mem), rr, now,
@@ -310,9 +310,10 @@ handle_query(struct service_request *s, const uint8_t *name, uint16_t qtype)
 	s->c->stats.queries++;
 	struct reply_to to = reply_to_it(s);
 	size_t len = query_answer(&to, &v, mem);
-	log_debug(F(.op = "query", .dir = "in",
-	    .proto = dns_proto_str(s->req->proto),
-	    .msg = dns_type_str(qtype)), "answered");
+	log_debug(
+	    F(.op = "query", .dir = "in", .proto = dns_proto_str(s->req->proto),
+		.msg = dns_type_str(qtype)),
+	    "answered");
 	service_dns_send(s->c, s->req->answer, mem, len, s->tsig);
 	dns_answer_end(s->req->answer);
 }
@@ -334,8 +335,8 @@ on_query(struct service_request *s)
 	} else if (w.qtype == DNS_AXFR || w.qtype == DNS_IXFR) {
 		handle_transfer(s, name, w.qtype);
 	} else if (s->req->proto == DNS_TLS && w.qtype != DNS_SOA) {
-		service_dns_log_refused(s, "query", name,
-		    "only SOA, AXFR and IXFR over TLS");
+		service_dns_log_refused(
+		    s, "query", name, "only SOA, AXFR and IXFR over TLS");
 		service_dns_rcode(s, DNS_REFUSED, DNS_EDE_NOT_SUPPORTED);
 	} else {
 		handle_query(s, name, w.qtype);

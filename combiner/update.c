@@ -6,7 +6,10 @@
 #include "common/errcode.h"
 
 /* The sections of an UPDATE under their names of RFC 2136 2. */
-enum { SECTION_PREREQ = 1, SECTION_UPDATE = 2 };
+enum {
+	SECTION_PREREQ = 1,
+	SECTION_UPDATE = 2
+};
 
 /* QTYPEs and meta-TYPEs (RFC 6895 3.1), and OPT, are no data. */
 static bool
@@ -63,8 +66,8 @@ check_rdata(const struct update *u, const struct dns_rr *rr, const char **why)
 		*why = "record without RDATA";
 		return DNS_FORMERR;
 	}
-	if (dns_rdata_expand(u->msg, u->len, rr, false, rdata,
-		sizeof(rdata)) < 0) {
+	if (dns_rdata_expand(u->msg, u->len, rr, false, rdata, sizeof(rdata)) <
+	    0) {
 		*why = "malformed name in RDATA";
 		return DNS_FORMERR;
 	}
@@ -169,8 +172,8 @@ check_records(struct update *u, struct dns_walk *w, const char **why)
 }
 
 int
-update_decode(const uint8_t *msg, size_t len, struct update *u,
-    const char **why)
+update_decode(
+    const uint8_t *msg, size_t len, struct update *u, const char **why)
 {
 	struct dns_walk w;
 
@@ -218,19 +221,21 @@ test_prereq(const struct update *u, const struct dns_rr *rr,
     const struct apex *sets, struct apex *wanted)
 {
 	uint8_t rdata[DNS_MSG_MAX];
-	bool is_there = rr->type == DNS_ANY ? !is_empty(sets) :
-					      apex_get(sets, rr->type) != NULL;
+	bool is_there = rr->type == DNS_ANY ? !is_empty(sets)
+					    : apex_get(sets, rr->type) != NULL;
 
 	if (rr->class == DNS_ANY_CLASS) {
-		return is_there ? E_OK :
-		    rr->type == DNS_ANY ? DNS_NXDOMAIN : DNS_NXRRSET;
+		return is_there		     ? E_OK
+		       : rr->type == DNS_ANY ? DNS_NXDOMAIN
+					     : DNS_NXRRSET;
 	}
 	if (rr->class == DNS_NONE) {
-		return !is_there ? E_OK :
-		    rr->type == DNS_ANY ? DNS_YXDOMAIN : DNS_YXRRSET;
+		return !is_there	     ? E_OK
+		       : rr->type == DNS_ANY ? DNS_YXDOMAIN
+					     : DNS_YXRRSET;
 	}
-	int n = dns_rdata_expand(u->msg, u->len, rr, false, rdata,
-	    sizeof(rdata));
+	int n =
+	    dns_rdata_expand(u->msg, u->len, rr, false, rdata, sizeof(rdata));
 	struct rrset *s = apex_edit(wanted, rr->type);
 	if (n < 0 || s == NULL) {
 		return n < 0 ? DNS_FORMERR : E_NOMEM;
@@ -267,8 +272,8 @@ apply_rr(const struct update *u, const struct dns_rr *rr, struct apex *sets,
 		}
 		return E_OK;
 	}
-	int n = dns_rdata_expand(u->msg, u->len, rr, false, rdata,
-	    sizeof(rdata));
+	int n =
+	    dns_rdata_expand(u->msg, u->len, rr, false, rdata, sizeof(rdata));
 	if (n < 0) {
 		return DNS_FORMERR;
 	}
@@ -300,9 +305,9 @@ for_section(const struct update *u, unsigned section, struct apex *sets,
 		if (rr.section != section) {
 			continue;
 		}
-		r = section == SECTION_PREREQ ?
-		    test_prereq(u, &rr, sets, wanted) :
-		    apply_rr(u, &rr, sets, guard, why);
+		r = section == SECTION_PREREQ
+			? test_prereq(u, &rr, sets, wanted)
+			: apply_rr(u, &rr, sets, guard, why);
 	}
 	return r;
 }
@@ -317,8 +322,7 @@ update_apply(const struct update *u, struct apex *sets,
 		if (wanted == NULL) {
 			return E_NOMEM;
 		}
-		int r = for_section(u, SECTION_PREREQ, sets, wanted, NULL,
-		    why);
+		int r = for_section(u, SECTION_PREREQ, sets, wanted, NULL, why);
 		if (r == E_OK) {
 			r = test_values(sets, wanted);
 		}

@@ -33,8 +33,8 @@ struct update {
  * any prerequisite is tested: a message that is broken anywhere is FORMERR
  * whatever the store holds.  Records of the additional section are not used.
  */
-int update_decode(const uint8_t *msg, size_t len, struct update *u,
-    const char **why);
+int update_decode(
+    const uint8_t *msg, size_t len, struct update *u, const char **why);
 /*
  * Tests the prerequisites against `sets`, then applies all changes to it (a
  * copy of the caller's, which is thrown away on failure).  Returns E_OK, an

@@ -103,8 +103,8 @@ job_new(const struct service_request *s, const struct combiner_source *source)
 		return NULL;
 	}
 	/* the MAC is unlike that of any other message: as good as any id */
-	(void)snprintf(j->txid, sizeof(j->txid), "u%08x",
-	    get_be32(s->tsig->mac));
+	(void)snprintf(
+	    j->txid, sizeof(j->txid), "u%08x", get_be32(s->tsig->mac));
 	return j;
 }
 
@@ -114,8 +114,8 @@ static void
 answer(struct job *j, struct waiter *w, unsigned rcode)
 {
 	uint8_t mem[REPLY_ROOM];
-	struct reply_to to = service_dns_to(j->c, w->msg, w->len, w->proto,
-	    &w->edns, &w->tsig);
+	struct reply_to to =
+	    service_dns_to(j->c, w->msg, w->len, w->proto, &w->edns, &w->tsig);
 	size_t len = reply_rcode(&to, rcode, 0, mem);
 
 	service_dns_send(j->c, w->answer, mem, len, &w->tsig);
@@ -139,11 +139,12 @@ log_result(const struct job *j, const struct zone *z, int err, unsigned rcode)
 {
 	char zone[NAME_STRLEN], peer[NET_ADDR_STRLEN], key[NAME_STRLEN];
 	const struct waiter *w = j->waiters;
-	bool is_new = z->has_out &&
-	    (!j->had_out || z->out_serial != j->old_serial);
-	const char *text = j->why != NULL ? j->why :
-	    err != E_OK ? "could not be stored" :
-	    is_new ? "stored and published" : "stored";
+	bool is_new =
+	    z->has_out && (!j->had_out || z->out_serial != j->old_serial);
+	const char *text = j->why != NULL ? j->why
+			   : err != E_OK  ? "could not be stored"
+			   : is_new	  ? "stored and published"
+					  : "stored";
 	const struct log_fields f = {
 	    .zone = name_to_str(z->name, zone),
 	    .op = "update",
@@ -215,8 +216,8 @@ static void
 refuse_long(struct service_request *s)
 {
 	uint8_t mem[REPLY_ROOM];
-	struct reply_to to = service_dns_to(s->c, s->msg, s->len,
-	    s->req->proto, &s->edns, s->tsig);
+	struct reply_to to = service_dns_to(
+	    s->c, s->msg, s->len, s->req->proto, &s->edns, s->tsig);
 	struct reply r;
 
 	s->c->stats.updates_refused++;
@@ -261,8 +262,8 @@ start(struct service_request *s, struct zone *z, struct replay_key *k,
 		return;
 	}
 	/* once more, as the first result points into a buffer that goes */
-	int r = update_decode(j->waiters->msg, j->waiters->len, &j->update,
-	    &why);
+	int r =
+	    update_decode(j->waiters->msg, j->waiters->len, &j->update, &why);
 	if (r == E_OK) {
 		j->mac =
 		    replay_add(k, s->tsig->mac, s->tsig->mac_len, now_ms, j);

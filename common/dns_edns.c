@@ -36,8 +36,8 @@ read_opt(const uint8_t *msg, const struct dns_rr *rr, struct edns *e)
 	e->version = (uint8_t)(rr->ttl >> 16);
 	e->dnssec_ok = (rr->ttl & 0x8000u) != 0;
 	/* what stands in another version's OPT is not for us to read */
-	return e->version != 0 ? E_OK :
-				 read_options(msg + rr->rdata, rr->rdlen, e);
+	return e->version != 0 ? E_OK
+			       : read_options(msg + rr->rdata, rr->rdlen, e);
 }
 
 int

@@ -14,12 +14,12 @@
 
 #define EDNS_UDP_SIZE 1232 /* what we say, and the most we send over UDP */
 #define EDNS_PAD_BLOCK 468 /* RFC 8467 4.1 */
-#define EDNS_BADVERS 16    /* RCODE with its upper part in OPT */
+#define EDNS_BADVERS 16	   /* RCODE with its upper part in OPT */
 
 enum edns_option {
 	EDNS_KEEPALIVE = 11, /* RFC 7828 */
 	EDNS_PADDING = 12,   /* RFC 7830 */
-	EDNS_EDE = 15,       /* RFC 8914 */
+	EDNS_EDE = 15,	     /* RFC 8914 */
 };
 
 struct edns {

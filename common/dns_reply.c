@@ -27,9 +27,9 @@ size_limit(const struct reply_to *to)
 	if (to->proto == DNS_UDP) {
 		limit = UDP_SIZE_PLAIN;
 		if (has_edns(to)) {
-			limit = to->edns->udp_size < EDNS_UDP_SIZE ?
-			    to->edns->udp_size :
-			    EDNS_UDP_SIZE;
+			limit = to->edns->udp_size < EDNS_UDP_SIZE
+				    ? to->edns->udp_size
+				    : EDNS_UDP_SIZE;
 		}
 	}
 	return limit;
@@ -42,8 +42,8 @@ tail_room(const struct reply_to *to)
 	size_t opt = 0;
 
 	if (has_edns(to)) {
-		opt = OPT_FIXED +
-		    (to->proto == DNS_TLS ? OPTIONS_MAX : 6u + 6u);
+		opt =
+		    OPT_FIXED + (to->proto == DNS_TLS ? OPTIONS_MAX : 6u + 6u);
 	}
 	return opt + to->tsig_len;
 }
@@ -55,8 +55,7 @@ put_question(struct reply *r)
 	uint8_t name[NAME_MAX_LEN];
 	struct dns_walk w;
 
-	if (dns_walk_init(&w, to->msg, to->len) == E_OK &&
-	    w.h.count[0] == 1 &&
+	if (dns_walk_init(&w, to->msg, to->len) == E_OK && w.h.count[0] == 1 &&
 	    name_from_msg(to->msg, to->len, w.qname, name, NULL) > 0) {
 		/* a plain answer of 512 octets has room for any question */
 		(void)dns_pack_question(&r->pack, name, w.qtype, w.qclass);
@@ -64,8 +63,8 @@ put_question(struct reply *r)
 }
 
 void
-reply_begin(struct reply *r, const struct reply_to *to, void *mem,
-    uint16_t flags)
+reply_begin(
+    struct reply *r, const struct reply_to *to, void *mem, uint16_t flags)
 {
 	uint16_t asked = get_be16(to->msg + 2);
 
@@ -74,15 +73,15 @@ reply_begin(struct reply *r, const struct reply_to *to, void *mem,
 	r->ede = 0;
 	dns_pack_init(&r->pack, mem, size_limit(to), get_be16(to->msg),
 	    (uint16_t)(DNS_FLAG_QR | (asked & (FLAG_OPCODE | FLAG_RD)) |
-		flags));
+		       flags));
 	put_question(r);
 	/*
 	 * A long question with a long key name may leave less than nothing:
 	 * then the answer is these alone, and a little larger than asked for.
 	 */
 	size_t tail = tail_room(to);
-	r->pack.cap = r->pack.cap > r->pack.len + tail ? r->pack.cap - tail :
-							 r->pack.len;
+	r->pack.cap =
+	    r->pack.cap > r->pack.len + tail ? r->pack.cap - tail : r->pack.len;
 }
 
 static void
@@ -92,8 +91,8 @@ set_flags(struct reply *r, uint16_t flags)
 }
 
 int
-reply_rr(struct reply *r, unsigned section, const uint8_t *owner,
-    uint16_t type, uint32_t ttl, const uint8_t *rdata, uint16_t len)
+reply_rr(struct reply *r, unsigned section, const uint8_t *owner, uint16_t type,
+    uint32_t ttl, const uint8_t *rdata, uint16_t len)
 {
 	if (get_be16(r->pack.msg + 2) & DNS_FLAG_TC) {
 		return E_SPACE;

@@ -72,7 +72,7 @@ static bool
 is_one_name(uint16_t type)
 {
 	return type == DNS_NS || type == DNS_CNAME || type == DNS_PTR ||
-	    type == 39; /* DNAME */
+	       type == 39; /* DNAME */
 }
 
 /* Canonical form into buf; the octets themselves when there is none. */
@@ -138,8 +138,8 @@ find(const struct rrset *s, const uint8_t *rdata, uint16_t len, bool *found)
 	*found = false;
 	while (at < s->size) {
 		uint16_t n = item_len(s->rdata + at);
-		int c = cmp_rdata(s->type, s->rdata + at + ITEM_HEAD, n, rdata,
-		    len);
+		int c = cmp_rdata(
+		    s->type, s->rdata + at + ITEM_HEAD, n, rdata, len);
 		if (c >= 0) {
 			*found = c == 0;
 			break;

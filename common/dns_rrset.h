@@ -19,7 +19,7 @@ struct rrset {
 	uint16_t type;
 	uint16_t count;
 	uint32_t ttl;
-	uint32_t size; /* octets at rdata */
+	uint32_t size;	/* octets at rdata */
 	uint8_t *rdata; /* dns_rrset.c's own layout; owned */
 };
 
@@ -60,8 +60,8 @@ int rrset_decode(struct rbuf *b, struct rrset *s);
  * Presentation text of one RDATA ("257 3 13 …", RFC 3597 for unknown types).
  * Returns the length or E_SPACE.
  */
-int rdata_to_str(uint16_t type, const uint8_t *rdata, uint16_t len, char *out,
-    size_t cap);
+int rdata_to_str(
+    uint16_t type, const uint8_t *rdata, uint16_t len, char *out, size_t cap);
 /*
  * The reverse; names without final dot are relative to origin.  one line.
  * Returns the length, E_MALF, E_SPACE, E_NOMEM.

@@ -57,11 +57,11 @@ csync_to_str(const uint8_t *rdata, uint16_t len, char *out, size_t cap)
 			if ((map[i / 8] & 0x80u >> i % 8) == 0) {
 				continue;
 			}
-			bool known = type == DNS_A || type == DNS_NS ||
-			    type == DNS_AAAA;
+			bool known =
+			    type == DNS_A || type == DNS_NS || type == DNS_AAAA;
 			r = known ? snprintf(out + n, cap - n, " %s",
-					dns_type_str((uint16_t)type)) :
-				    snprintf(out + n, cap - n, " TYPE%u", type);
+					dns_type_str((uint16_t)type))
+				  : snprintf(out + n, cap - n, " TYPE%u", type);
 			n += r > 0 ? (size_t)r : 0;
 		}
 	}
@@ -69,8 +69,8 @@ csync_to_str(const uint8_t *rdata, uint16_t len, char *out, size_t cap)
 }
 
 int
-rdata_to_str(uint16_t type, const uint8_t *rdata, uint16_t len, char *out,
-    size_t cap)
+rdata_to_str(
+    uint16_t type, const uint8_t *rdata, uint16_t len, char *out, size_t cap)
 {
 	union { /* knot_rdata_t wants the alignment of its length */
 		knot_rdata_t rd;
@@ -150,8 +150,8 @@ scan(zs_scanner_t *zs, uint16_t type, uint8_t *out, size_t cap)
 		return E_MALF;
 	}
 	/* RFC 3597 text says anything about any type */
-	return rdata_check(type, out, (uint16_t)len) == E_OK ? (int)len :
-							       E_MALF;
+	return rdata_check(type, out, (uint16_t)len) == E_OK ? (int)len
+							     : E_MALF;
 }
 
 int
@@ -177,9 +177,8 @@ rdata_from_str(uint16_t type, const char *text, const uint8_t *origin,
 		r = E_SYSTEM;
 		goto out;
 	}
-	r = zs_set_input_string(zs, line, len) == 0 ?
-	    scan(zs, type, out, cap) :
-	    E_SYSTEM;
+	r = zs_set_input_string(zs, line, len) == 0 ? scan(zs, type, out, cap)
+						    : E_SYSTEM;
 	zs_deinit(zs);
 out:
 	free(zs);
