@@ -5,9 +5,10 @@
  * from it come the checks here, the client, polyctl's commands and the manual.
  *
  * Who may call what is decided by the kernel's word on the peer, never by what
- * it says: uid 0, the daemon's own uid and the group `operate` have all rights;
- * sources named in the configuration have "contribute"; others "look" as far
- * as the socket's mode lets them connect.
+ * it says.  The first that fits: uid 0 and the daemon's own uid have all
+ * rights; users that the configuration names as a source have "contribute",
+ * in whatever group they are to reach the socket; the group `operate` has all
+ * rights; others "look" as far as the socket's mode lets them connect.
  *
  * Bad bytes close that one connection with one warning.  Unknown members are
  * ignored, unknown methods answered as such.
@@ -49,7 +50,14 @@ enum ipc_code {
 	IPC_UNREADY = 8,    /* starting or stopping */
 };
 
-enum ipc_type { IPC_STRING, IPC_INTEGER, IPC_BOOLEAN, IPC_ARRAY, IPC_OBJECT };
+enum ipc_type {
+	IPC_STRING,
+	IPC_INTEGER,
+	IPC_BOOLEAN,
+	IPC_ARRAY,
+	IPC_OBJECT,
+	IPC_STRINGS, /* array of strings */
+};
 
 struct ipc_member {
 	const char *name; /* NULL ends the list */
@@ -65,6 +73,13 @@ struct ipc_method {
 	const struct ipc_member *result;
 	const char *man;
 	const char *cli; /* polyctl words, e.g. "zone status", or NULL */
+	const enum ipc_code *errors; /* beside those of every call; ends with 0 */
+};
+
+struct ipc_event_type {
+	const char *name; /* NULL ends the table */
+	const struct ipc_member *params;
+	const char *man;
 };
 
 struct ipc_server;
@@ -138,12 +153,48 @@ bool ipc_client_is_up(const struct ipc_client *c);
 int ipc_client_call(struct ipc_client *c, const char *method, json_t *params,
     ipc_reply_fn cb, void *arg);
 
-/* For tools: one blocking call on a fresh connection; *result is the caller's. */
+/* ---- client for tools: blocks ---- */
+
+struct ipc_sync;
+/*
+ * Connects and says hello.  -errno of connect(), E_TIMEOUT, E_CLOSED, E_PROTO;
+ * E_VERSION: the other side speaks another major version; E_DENIED: it said no
+ * to hello.
+ */
+int ipc_sync_open(const char *path, const char *program, unsigned timeout_ms,
+    struct ipc_sync **out);
+void ipc_sync_close(struct ipc_sync *s);
+/*
+ * params is taken over.  E_OK with exactly one of *result and *error set, which
+ * is the caller's; after any other value the connection is of no more use.
+ */
+int ipc_sync_call(struct ipc_sync *s, const char *method, json_t *params,
+    unsigned timeout_ms, json_t **result, json_t **error);
+/*
+ * The next event (a whole notification: members method and params), which is
+ * the caller's.  E_TIMEOUT: none came, the connection is still good.
+ */
+int ipc_sync_event(struct ipc_sync *s, unsigned timeout_ms, json_t **event);
+/* All of it for one call. */
 int ipc_call_once(const char *path, const char *program, const char *method,
     json_t *params, unsigned timeout_ms, json_t **result, json_t **error);
 
-/* The tables, by service name, common methods first; NULL if unknown. */
+/* ---- the tables ---- */
+
+/* Names of the services that have one, NULL-ended. */
+const char *const *ipc_services(void);
+/* By service name, without the common ones; NULL if unknown. */
 const struct ipc_method *ipc_methods(const char *service);
 const struct ipc_method *ipc_methods_common(void);
+const struct ipc_event_type *ipc_events(const char *service);
+/* Finds in the service's table, then in the common one; NULL if unknown. */
+const struct ipc_method *ipc_method_find(const struct ipc_method *methods,
+    const char *name);
+const char *ipc_type_str(enum ipc_type type);
+const char *ipc_right_str(enum ipc_right right);
+const char *ipc_code_str(int code); /* name of an error code */
+
+/* "2026-09-01T12:00:00Z"; NULL: no memory, or a year over 9999. */
+json_t *ipc_time(int64_t wall_sec);
 
 #endif
