@@ -274,7 +274,7 @@ on_stop_poll(struct loop_timer *t, void *arg)
 	struct combiner *c = arg;
 
 	/* what was promised is written first; new work is not taken */
-	if (store_pending(c->store) > 0) {
+	if (store_pending(c->store) > 0 || loop_job_count(c->loop) > 0) {
 		(void)loop_timer_start(c->loop, t, STOP_POLL_MS);
 		return;
 	}
@@ -294,6 +294,14 @@ combiner_stop(struct daemon *d)
 		daemon_stopped(d);
 		return;
 	}
+	dns_server_free(c->server); /* ends transfers out … */
+	c->server = NULL;
+	for (size_t i = 0; i < c->nzones; i++) {
+		refresh_free(c->zones[i]); /* … and in */
+		notify_free(c->zones[i]);
+	}
+	dns_client_free(c->client);
+	c->client = NULL;
 	c->stop_timer.cb = on_stop_poll;
 	c->stop_timer.arg = c;
 	on_stop_poll(&c->stop_timer, c);
@@ -309,8 +317,8 @@ combiner_free(struct daemon *d)
 	}
 	loop_timer_stop(&c->stop_timer);
 	service_stop(c);
-	dns_server_free(c->server); /* ends transfers out */
-	dns_client_free(c->client); /* … and in */
+	dns_server_free(c->server);
+	dns_client_free(c->client);
 	zone_free_all(c);
 	service_dns_free(c);
 	store_close(c->store);

@@ -59,6 +59,8 @@ struct combiner_rules {
 	/* NOTIFY out */
 	uint64_t notify_retry_ms;
 	unsigned notify_tries;
+	/* in all, for the first publish (zone_serial.c); 0: not asked */
+	uint64_t signer_serial_wait_ms;
 	/* journal: versions and per cent of the zone kept at least */
 	unsigned journal_versions, journal_percent;
 };

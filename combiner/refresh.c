@@ -252,7 +252,7 @@ round_ended(struct zone *z, enum zone_fsm_outcome outcome)
 
 	switch (outcome) {
 	case ZONE_FSM_OK:
-		z->checked_sec = loop_wall_sec(z->combiner->loop);
+		zone_checked(z);
 		z->expired_stop = false;
 		zone_alert_clear(z, ZONE_ALERT_EXPIRED);
 		zone_alert_clear(z, ZONE_ALERT_SERIAL_BACK);

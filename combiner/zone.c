@@ -26,6 +26,23 @@ zone_out_soa(const struct zone *z, uint8_t *rdata, uint32_t *ttl)
 	return z->soa_len;
 }
 
+void
+zone_checked(struct zone *z)
+{
+	struct dns_soa soa;
+
+	z->checked_sec = loop_wall_sec(z->combiner->loop);
+	if (z->soa == NULL || dns_soa_read(z->soa, z->soa_len, &soa) != E_OK) {
+		return;
+	}
+	/* so that a restart does not find the copy older than it is */
+	if (z->checked_sec - z->stored_sec > (int64_t)soa.expire / 8) {
+		z->stored_sec = z->checked_sec;
+		z->row_stale = true;
+		(void)zone_recombine(z, NULL, NULL); /* else with a change */
+	}
+}
+
 /* ---- one zone ---- */
 
 void

@@ -64,10 +64,13 @@ struct zone {
 	bool has_out;
 	uint32_t out_serial;
 	struct apex *out_apex;
+	bool serial_asked, has_floor; /* zone_serial.c, before the first */
+	uint32_t serial_floor;        /* what a signer has: start behind it */
 
 	uint32_t alerts;
 	int64_t alert_sec;    /* when the first of them was raised */
 	int64_t checked_sec;  /* last time a master confirmed our copy */
+	int64_t stored_sec;   /* checked_sec that is on disk */
 	int64_t published_sec;
 	int64_t id;           /* row in the store, 0: none yet */
 	uint32_t seq;         /* counts publishes; version of data */
@@ -112,6 +115,9 @@ struct zmerge;
 int zone_take_merge(struct zone *z, struct zmerge *m);
 /* Starts a merge in the pool when the overlay has grown. */
 void zone_merge_check(struct zone *z);
+
+/* A master has confirmed our copy: remembered, now and then also on disk. */
+void zone_checked(struct zone *z);
 
 /* SOA record as published; rdata[512], returns its length. */
 int zone_out_soa(const struct zone *z, uint8_t *rdata, uint32_t *ttl);

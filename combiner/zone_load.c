@@ -98,7 +98,7 @@ fill_zone(struct zone *z, const struct store_zone *row)
 	z->out_serial = row->out_serial;
 	z->seq = row->seq;
 	z->base_seq = row->base_seq;
-	z->checked_sec = row->checked_sec;
+	z->checked_sec = z->stored_sec = row->checked_sec;
 	z->published_sec = row->published_sec;
 }
 

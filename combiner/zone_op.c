@@ -226,6 +226,7 @@ on_stored(struct store_change *row, int err)
 	if (err == E_OK) {
 		z->id = row->zone.id;
 		z->row_stale = false;
+		z->stored_sec = row->zone.checked_sec;
 		zone_op_apply(op);
 		if (op->kind != ZONE_OP_MERGE) {
 			tell_alerts(z, op->combine_alerts);

@@ -72,6 +72,11 @@ int zone_op_fill_row(struct zone_op *op);
 /* Makes it so; cannot fail. */
 void zone_op_apply(struct zone_op *op);
 
+/* Is the signers' serial to be asked for before the first publish? */
+bool zone_serial_must_ask(const struct zone *z);
+/* E_OK: under way, zone_op_prepare() is called again after it. */
+int zone_serial_ask(struct zone_op *op);
+
 /* The SOA RR of a zone with this serial: uncompressed RR; its length. */
 size_t zone_soa_rr(const uint8_t *zone, const uint8_t *rdata, uint16_t len,
     uint32_t ttl, uint32_t serial, uint8_t out[ZREC_MAX]);

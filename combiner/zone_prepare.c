@@ -338,7 +338,14 @@ next_serial(struct zone_op *op)
 	const struct zone *z = op->z;
 
 	op->out_serial = op->owner_serial;
-	if (!z->has_out || serial_gt(op->owner_serial, z->out_serial)) {
+	if (!z->has_out) {
+		if (z->has_floor && !op->owner_signed &&
+		    !serial_gt(op->owner_serial, z->serial_floor)) {
+			op->out_serial = z->serial_floor + 1;
+		}
+		return E_OK;
+	}
+	if (serial_gt(op->owner_serial, z->out_serial)) {
 		return E_OK;
 	}
 	if (op->owner_signed) {
@@ -474,6 +481,9 @@ zone_op_prepare(struct zone_op *op)
 		return prepare_merge(op);
 	}
 	if (op->kind == ZONE_OP_OWNER) {
+		if (zone_serial_must_ask(z) && zone_serial_ask(op) == E_OK) {
+			return E_AGAIN;
+		}
 		ret = prepare_owner(op);
 		if (ret == E_AGAIN) {
 			/* serials are told once they are known to be needed */

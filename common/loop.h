@@ -75,6 +75,8 @@ struct loop_job {
 	void *req; /* loop.c's own */
 };
 int loop_job_start(struct loop *loop, struct loop_job *job);
+/* Jobs started and not yet done. */
+unsigned loop_job_count(const struct loop *loop);
 
 /*
  * Calls fn(arg) once at the end of this turn, after all sockets that were

@@ -85,3 +85,14 @@ loop_job_cancel_all(struct loop *loop)
 		(void)uv_cancel((uv_req_t *)&req->uv);
 	}
 }
+
+unsigned
+loop_job_count(const struct loop *loop)
+{
+	unsigned n = 0;
+
+	for (const struct loop_job_req *r = loop->jobs; r != NULL; r = r->next) {
+		n++;
+	}
+	return n;
+}
