@@ -3,6 +3,7 @@
 #include "common/dns_server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,13 +124,23 @@ dns_server_new(struct loop *loop, const struct dns_server_opts *opts,
 	return E_OK;
 }
 
+/*
+ * Ours are the exact limits, over all listeners.  Those of a listener count
+ * TLS handshakes, too, which get as much room again.
+ */
+static unsigned
+twice(unsigned n)
+{
+	return n > UINT_MAX / 2 ? UINT_MAX : 2 * n;
+}
+
 void
 dns_server_set_opts(struct dns_server *s, const struct dns_server_opts *opts)
 {
 	set_opts(&s->opts, opts);
 	for (struct dns_listener *l = s->listeners; l != NULL; l = l->next) {
-		stream_listener_set_limits(l->tcp, s->opts.max_tcp,
-		    s->opts.max_tcp_per_addr);
+		stream_listener_set_limits(l->tcp, twice(s->opts.max_tcp),
+		    twice(s->opts.max_tcp_per_addr));
 	}
 }
 
@@ -223,8 +234,8 @@ bind_once(struct dns_listener *l)
 {
 	struct dns_server *s = l->server;
 	struct stream_listen_opts opts = {
-		.max_conns = s->opts.max_tcp,
-		.max_per_addr = s->opts.max_tcp_per_addr,
+		.max_conns = twice(s->opts.max_tcp),
+		.max_per_addr = twice(s->opts.max_tcp_per_addr),
 		.handshake_ms = s->opts.message_ms,
 		.gid = (gid_t)-1,
 	};

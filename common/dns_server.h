@@ -81,7 +81,8 @@ int dns_answer_send(struct dns_answer *a, const void *msg, size_t len);
 /*
  * TCP and TLS: framed octets (2-octet length before each message, whole
  * messages only), not copied; done as for stream_write().  E_CLOSED when the
- * connection is gone: then done is not called.
+ * connection is gone; with this or another error done is not called.  Not for
+ * UDP, nor for no octets (E_INVAL).
  */
 int dns_answer_write(struct dns_answer *a, const struct iovec *iov,
     size_t count, stream_write_fn done, void *arg);

@@ -133,16 +133,17 @@ pass_on(struct dns_conn *c, struct conn_write *w, const struct iovec *iov,
 		c->taken_at = now_ms(c);
 	}
 	c->given += len;
-	c->refs++;
+	c->refs += 2; /* for on_written(), and for us: it may come at once */
 	int r = stream_write(c->stream, iov, count, on_written, w);
 	if (r != E_OK) {
 		free(w);
 		dns_server_conn_break(c);
 		dns_server_conn_unref(c);
-		return r;
+	} else {
+		arm(c);
 	}
-	arm(c);
-	return E_OK;
+	dns_server_conn_unref(c);
+	return r;
 }
 
 /* May end with the connection broken. */
@@ -217,15 +218,18 @@ dns_server_conn_write(struct dns_conn *c, const struct iovec *iov,
 	if (dns_server_conn_is_gone(c)) {
 		return E_CLOSED;
 	}
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++) {
+		len += iov[i].iov_len;
+	}
+	if (len == 0) {
+		return E_INVAL;
+	}
 	struct conn_write *w = malloc(sizeof(*w));
 	if (w == NULL) {
 		return E_NOMEM;
 	}
 	*w = (struct conn_write){.conn = c, .done = done, .arg = arg};
-	size_t len = 0;
-	for (size_t i = 0; i < count; i++) {
-		len += iov[i].iov_len;
-	}
 	return pass_on(c, w, iov, count, len);
 }
 
@@ -457,6 +461,11 @@ dns_server_conn_new(struct dns_server *s, struct stream *stream, bool is_tls)
 	return;
 refuse:
 	s->stats.tcp_refused++;
+	char text[NET_ADDR_STRLEN];
+	log_limited(&s->refused, loop_now_ms(s->loop), LOG_LEVEL_WARNING,
+	    F(.op = "accept", .peer = net_addr_str(peer, text),
+	    .proto = dns_proto_str(is_tls ? DNS_TLS : DNS_TCP),
+	    .err = E_LIMIT), "connection refused");
 	stream_close(stream);
 }
 

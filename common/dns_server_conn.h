@@ -11,6 +11,7 @@
 
 #include "common/dns_frame.h"
 #include "common/dns_server.h"
+#include "common/log.h"
 #include "common/loop.h"
 
 struct udp;
@@ -27,6 +28,7 @@ struct dns_server {
 	struct dns_conn *conns;
 	struct addr_count *counts[SERVER_BUCKETS];
 	struct dns_server_stats stats;
+	struct log_limit refused;
 };
 
 struct dns_listener {

@@ -504,6 +504,7 @@ test_limits(void **state)
 	}
 	fd[2] = raw_connect(SOCK_STREAM, w.port);
 	assert_true(raw_is_ended(w.loop, fd[2]));
+	assert_int_equal(stats(&w).tcp_refused, 1);
 	close(fd[2]);
 	opts.max_tcp_per_addr = 3;
 	dns_server_set_opts(w.server, &opts);
@@ -511,6 +512,7 @@ test_limits(void **state)
 	ask(&w, fd[2], 1);
 	int over = raw_connect(SOCK_STREAM, w.port);
 	assert_true(raw_is_ended(w.loop, over));
+	assert_int_equal(stats(&w).tcp_refused, 2);
 	close(over);
 	for (int i = 0; i < 3; i++) {
 		close(fd[i]);
@@ -605,6 +607,46 @@ test_abort(void **state)
 	stop(&w);
 }
 
+struct final {
+	struct world *w;
+	struct dns_answer *a;
+};
+
+static void
+on_done_free(void *arg, int err)
+{
+	struct final *f = arg;
+	assert_int_equal(err, E_OK);
+	dns_answer_end(f->a);
+	dns_server_free(f->w->server);
+	f->w->server = NULL;
+}
+
+/* The server goes in the `done` of a write that is done at once. */
+static void
+test_free_in_done(void **state)
+{
+	static uint8_t octets[14] = {0, 12};
+	struct iovec iov = {octets, sizeof(octets)};
+	struct world w;
+	uint8_t q[512];
+	(void)state;
+	start(&w, NULL);
+	w.mode = KEEP;
+	int fd = raw_connect(SOCK_STREAM, w.port);
+	raw_send_framed(fd, q, make_query(q, 1, DNS_QUERY, "end", DNS_SOA));
+	spin_count_until(w.loop, &w.requests, 1);
+	struct final f = {&w, w.kept[0]};
+	w.nkept = 0;
+	assert_int_equal(dns_answer_write(f.a, &iov, 0, on_done_free, &f),
+	    E_INVAL);
+	assert_int_equal(dns_answer_write(f.a, &iov, 1, on_done_free, &f),
+	    E_OK);
+	assert_null(w.server);
+	close(fd);
+	stop(&w);
+}
+
 static void
 test_free_inside(void **state)
 {
@@ -658,6 +700,7 @@ main(void)
 		cmocka_unit_test(test_interleaved),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_free_inside),
+		cmocka_unit_test(test_free_in_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
