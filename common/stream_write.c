@@ -87,7 +87,7 @@ try_write(struct stream *s, const uv_buf_t *bufs, size_t count)
 	return n == UV_EAGAIN ? 0 : n;
 }
 
-/* The caller's octets from `skip` on; o is new. */
+/* The caller's octets from `skip` on, which are some; o is new. */
 static int
 queue_lent(struct stream *s, struct stream_out *o, const uv_buf_t *bufs,
     size_t count, size_t skip)
@@ -235,7 +235,8 @@ make_room(struct stream *s, size_t len)
 	size_t cap;
 	int r;
 
-	if (s->out != NULL && s->out->len + len > OUT_MAX) {
+	if (s->out != NULL && s->out->len > 0 &&
+	    s->out->len + len > OUT_MAX) {
 		r = stream_write_out(s, NULL, NULL);
 		if (r != E_OK) {
 			return r;
