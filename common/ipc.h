@@ -40,14 +40,14 @@ enum ipc_code {
 	IPC_NO_METHOD = -32601,
 	IPC_PARAMS = -32602,
 	IPC_INTERNAL = -32603,
-	IPC_DENIED = 1,     /* right missing */
-	IPC_NOT_FOUND = 2,  /* no such zone, source, … */
-	IPC_REFUSED = 3,    /* a rule forbids it; message says which */
-	IPC_CONFLICT = 4,   /* etag or state does not match */
-	IPC_STORE = 5,      /* could not be written; nothing changed */
-	IPC_BUSY = 6,       /* rate or queue limit: try again */
-	IPC_VERSION = 7,    /* other major version */
-	IPC_UNREADY = 8,    /* starting or stopping */
+	IPC_DENIED = 1,	   /* right missing */
+	IPC_NOT_FOUND = 2, /* no such zone, source, … */
+	IPC_REFUSED = 3,   /* a rule forbids it; message says which */
+	IPC_CONFLICT = 4,  /* etag or state does not match */
+	IPC_STORE = 5,	   /* could not be written; nothing changed */
+	IPC_BUSY = 6,	   /* rate or queue limit: try again */
+	IPC_VERSION = 7,   /* other major version */
+	IPC_UNREADY = 8,   /* starting or stopping */
 };
 
 enum ipc_type {
@@ -73,7 +73,8 @@ struct ipc_method {
 	const struct ipc_member *result;
 	const char *man;
 	const char *cli; /* polyctl words, e.g. "zone status", or NULL */
-	const enum ipc_code *errors; /* beside those of every call; ends with 0 */
+	const enum ipc_code
+	    *errors; /* beside those of every call; ends with 0 */
 };
 
 struct ipc_event_type {
@@ -90,8 +91,8 @@ struct loop;
  * Answers now (ipc_reply / ipc_error) or keeps the call and answers later.
  * params has been checked against the table; it is borrowed for the call.
  */
-typedef void (*ipc_handler_fn)(struct ipc_call *call, const json_t *params,
-    void *arg);
+typedef void (*ipc_handler_fn)(
+    struct ipc_call *call, const json_t *params, void *arg);
 
 struct ipc_handler {
 	const char *method; /* NULL ends the list */
@@ -136,17 +137,16 @@ void ipc_event(struct ipc_server *s, const char *event, json_t *params);
 
 struct ipc_client;
 /* Exactly one of result and error is set; both borrowed. err: E_CLOSED … */
-typedef void (*ipc_reply_fn)(void *arg, int err, const json_t *result,
-    const json_t *error);
-typedef void (*ipc_event_fn)(void *arg, const char *event,
-    const json_t *params);
+typedef void (*ipc_reply_fn)(
+    void *arg, int err, const json_t *result, const json_t *error);
+typedef void (*ipc_event_fn)(
+    void *arg, const char *event, const json_t *params);
 /* Called with true after each connect and hello, with false when it is lost. */
 typedef void (*ipc_up_fn)(void *arg, bool is_up);
 
 /* Connects, says hello, comes back with back-off for as long as it lives. */
 int ipc_client_new(struct loop *loop, const char *path, const char *program,
-    ipc_up_fn on_up, ipc_event_fn on_event, void *arg,
-    struct ipc_client **out);
+    ipc_up_fn on_up, ipc_event_fn on_event, void *arg, struct ipc_client **out);
 void ipc_client_free(struct ipc_client *c);
 bool ipc_client_is_up(const struct ipc_client *c);
 /* params is taken over.  E_CLOSED while not connected. */
@@ -188,8 +188,8 @@ const struct ipc_method *ipc_methods(const char *service);
 const struct ipc_method *ipc_methods_common(void);
 const struct ipc_event_type *ipc_events(const char *service);
 /* Finds in the service's table, then in the common one; NULL if unknown. */
-const struct ipc_method *ipc_method_find(const struct ipc_method *methods,
-    const char *name);
+const struct ipc_method *
+ipc_method_find(const struct ipc_method *methods, const char *name);
 const char *ipc_type_str(enum ipc_type type);
 const char *ipc_right_str(enum ipc_right right);
 const char *ipc_code_str(int code); /* name of an error code */

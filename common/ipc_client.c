@@ -20,9 +20,9 @@
 
 #define BACKOFF_FIRST_MS 100u
 #define BACKOFF_MAX_MS 10000u
-#define HELLO_MS 10000u  /* from the start of connecting */
+#define HELLO_MS 10000u	  /* from the start of connecting */
 #define PENDING_MAX 1024u /* calls without answer */
-#define HELLO_ID 0        /* calls count from 1 */
+#define HELLO_ID 0	  /* calls count from 1 */
 
 struct pending {
 	struct pending *next;
@@ -44,10 +44,10 @@ struct ipc_client {
 	unsigned npending;
 	json_int_t next_id;
 	unsigned backoff_ms;
-	unsigned busy;    /* callbacks under way that may free us */
+	unsigned busy; /* callbacks under way that may free us */
 	bool is_up;
-	bool is_freed;    /* while busy */
-	bool said_down;   /* logged that it cannot be reached */
+	bool is_freed;	/* while busy */
+	bool said_down; /* logged that it cannot be reached */
 };
 
 static void connect_now(struct ipc_client *c);
@@ -168,8 +168,8 @@ next_pause(struct ipc_client *c)
 
 	/* Without random octets the pause is the longest: still right. */
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	c->backoff_ms = c->backoff_ms * 2 > BACKOFF_MAX_MS ?
-	    BACKOFF_MAX_MS : c->backoff_ms * 2;
+	c->backoff_ms = c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
+							   : c->backoff_ms * 2;
 	return ms - ms * (random % 256) / 1024;
 }
 
@@ -187,9 +187,9 @@ go_down(struct ipc_client *c, int err)
 	c->is_up = false;
 	if (!c->said_down) {
 		c->said_down = true;
-		log_notice(F(.op = "connect", .peer = c->path,
-		    .proto = "unix", .err = err), was_up ?
-		    "connection lost" : "not reachable yet");
+		log_notice(F(.op = "connect", .peer = c->path, .proto = "unix",
+			       .err = err),
+		    was_up ? "connection lost" : "not reachable yet");
 	}
 	/* Fails for want of memory alone: then the next call of it helps. */
 	(void)loop_timer_start(c->loop, &c->timer, next_pause(c));
@@ -208,8 +208,8 @@ go_up(struct ipc_client *c)
 	c->is_up = true;
 	c->said_down = false;
 	c->backoff_ms = BACKOFF_FIRST_MS;
-	log_notice(F(.op = "connect", .peer = c->path, .proto = "unix"),
-	    "connected");
+	log_notice(
+	    F(.op = "connect", .peer = c->path, .proto = "unix"), "connected");
 	if (c->on_up != NULL) {
 		c->on_up(c->arg, true);
 	}
@@ -286,8 +286,7 @@ on_read(struct stream *stream, const uint8_t *data, size_t len, void *arg)
 			json_decref(in.root);
 		}
 	}
-	if (r != E_OK && r != E_AGAIN && !c->is_freed &&
-	    c->stream == stream) {
+	if (r != E_OK && r != E_AGAIN && !c->is_freed && c->stream == stream) {
 		go_down(c, r == E_LIMIT ? E_PROTO : r);
 	}
 	leave(c);
@@ -321,9 +320,9 @@ on_end(struct stream *stream, int err, void *arg)
 }
 
 static const struct stream_events client_events = {
-	.on_open = on_open,
-	.on_read = on_read,
-	.on_end = on_end,
+    .on_open = on_open,
+    .on_read = on_read,
+    .on_end = on_end,
 };
 
 static void
@@ -333,8 +332,8 @@ connect_now(struct ipc_client *c)
 
 	r = loop_timer_start(c->loop, &c->timer, HELLO_MS);
 	if (r == E_OK) {
-		r = stream_connect_unix(c->loop, c->path, &client_events, c,
-		    &c->stream);
+		r = stream_connect_unix(
+		    c->loop, c->path, &client_events, c, &c->stream);
 	}
 	if (r != E_OK) {
 		c->stream = NULL;
@@ -357,8 +356,7 @@ on_timer(struct loop_timer *t, void *arg)
 
 int
 ipc_client_new(struct loop *loop, const char *path, const char *program,
-    ipc_up_fn on_up, ipc_event_fn on_event, void *arg,
-    struct ipc_client **out)
+    ipc_up_fn on_up, ipc_event_fn on_event, void *arg, struct ipc_client **out)
 {
 	struct ipc_client *c = calloc(1, sizeof(*c));
 	int r = E_NOMEM;

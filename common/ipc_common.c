@@ -24,13 +24,13 @@ handle_hello(struct ipc_call *call, const json_t *params, void *arg)
 	c->has_hello = true;
 	loop_timer_stop(&c->hello_timer);
 	result = ipc_msg_hello(s->service.program, s->service.version);
-	(void)json_object_set_new(result, "service",
-	    json_string(s->service.name));
-	(void)json_object_set_new(result, "right",
-	    json_string(ipc_right_str(ipc_call_right(call))));
+	(void)json_object_set_new(
+	    result, "service", json_string(s->service.name));
+	(void)json_object_set_new(
+	    result, "right", json_string(ipc_right_str(ipc_call_right(call))));
 	if (source != NULL) {
-		(void)json_object_set_new(result, "source",
-		    json_string(source));
+		(void)json_object_set_new(
+		    result, "source", json_string(source));
 	}
 	ipc_reply(call, result);
 }
@@ -43,9 +43,9 @@ handle_status(struct ipc_call *call, const json_t *params, void *arg)
 
 	(void)params;
 	result = json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:i, s:i}",
-	    "service", s->service.name, "version", s->service.version,
-	    "pid", (int)getpid(), "now", ipc_time(loop_wall_sec(s->loop)),
-	    "started", ipc_time(s->started_sec), "log_level",
+	    "service", s->service.name, "version", s->service.version, "pid",
+	    (int)getpid(), "now", ipc_time(loop_wall_sec(s->loop)), "started",
+	    ipc_time(s->started_sec), "log_level",
 	    log_level_str(log_level_get()), "clients", (int)s->nconns,
 	    "subscribers", (int)s->nsubscribers);
 	if (s->service.status != NULL) {
@@ -136,12 +136,14 @@ unknown_event(const json_t *known, const json_t *wanted)
 	const json_t *w, *k;
 	size_t i, j;
 
-	json_array_foreach (wanted, i, w) {
+	json_array_foreach(wanted, i, w)
+	{
 		bool found = false;
 
-		json_array_foreach (known, j, k) {
+		json_array_foreach(known, j, k)
+		{
 			found = found || json_equal((json_t *)(uintptr_t)k,
-			    (json_t *)(uintptr_t)w);
+					     (json_t *)(uintptr_t)w);
 		}
 		if (!found) {
 			return json_string_value(w);
@@ -193,12 +195,12 @@ handle_stop(struct ipc_call *call, const json_t *params, void *arg)
 }
 
 const struct ipc_handler ipc_common_handlers[] = {
-	{"hello", handle_hello},
-	{"status", handle_status},
-	{"reload", handle_reload},
-	{"log.level", handle_log_level},
-	{"metrics", handle_metrics},
-	{"subscribe", handle_subscribe},
-	{"stop", handle_stop},
-	{NULL, NULL},
+    {"hello", handle_hello},
+    {"status", handle_status},
+    {"reload", handle_reload},
+    {"log.level", handle_log_level},
+    {"metrics", handle_metrics},
+    {"subscribe", handle_subscribe},
+    {"stop", handle_stop},
+    {NULL, NULL},
 };

@@ -110,7 +110,7 @@ static bool
 is_full(const struct ipc_conn *c)
 {
 	return c->calls >= IPC_CALLS_MAX ||
-	    stream_queued(c->stream) > STREAM_HIGH;
+	       stream_queued(c->stream) > STREAM_HIGH;
 }
 
 /* Goes on reading, from the next turn on, when there is room again. */
@@ -175,10 +175,9 @@ handle_too_long(struct ipc_conn *c)
 
 	log_limited(&s->bad_log, loop_now_ms(s->loop), LOG_LEVEL_WARNING,
 	    F(.peer = c->peer, .proto = "unix"),
-	    "local client sent a line of over %u octets: closed",
-	    IPC_LINE_MAX);
-	line = ipc_msg_error(NULL, IPC_PARSE, "line is longer than 1 MiB", NULL,
-	    &len);
+	    "local client sent a line of over %u octets: closed", IPC_LINE_MAX);
+	line = ipc_msg_error(
+	    NULL, IPC_PARSE, "line is longer than 1 MiB", NULL, &len);
 	ipc_conn_send(c, line, len);
 	ipc_conn_end(c);
 }
@@ -264,7 +263,8 @@ on_end(struct stream *stream, int err, void *arg)
 
 	(void)stream;
 	log_debug(F(.peer = c->peer, .proto = "unix",
-	    .err = err == E_CLOSED ? E_OK : err), "local client went away");
+		      .err = err == E_CLOSED ? E_OK : err),
+	    "local client went away");
 	ipc_conn_close(c);
 }
 
@@ -282,8 +282,8 @@ on_hello_timer(struct loop_timer *t, void *arg)
 }
 
 static const struct stream_events conn_events = {
-	.on_read = on_read,
-	.on_end = on_end,
+    .on_read = on_read,
+    .on_end = on_end,
 };
 
 static int
@@ -296,7 +296,7 @@ identify(struct ipc_conn *c, struct ipc_server *s, struct stream *stream)
 	}
 	c->is_owner = c->uid == 0 || c->uid == geteuid();
 	c->is_operator = s->operate_gid != (gid_t)-1 &&
-	    stream_peer_in_group(stream, s->operate_gid);
+			 stream_peer_in_group(stream, s->operate_gid);
 	(void)snprintf(c->peer, sizeof(c->peer), "uid=%ld,pid=%ld",
 	    (long)c->uid, (long)c->pid);
 	return E_OK;

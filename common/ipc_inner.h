@@ -11,11 +11,11 @@
 struct stream;
 struct stream_listener;
 
-#define IPC_CONNS_MAX 100u     /* connections … */
-#define IPC_CONNS_OPERATE 10u  /* … and so many more for operators alone */
-#define IPC_CALLS_MAX 64u      /* of one connection, not answered yet */
-#define IPC_LINES_TURN 64u     /* of one connection in one turn of the loop */
-#define IPC_HELLO_MS 10000u    /* hello must have come by then */
+#define IPC_CONNS_MAX 100u    /* connections … */
+#define IPC_CONNS_OPERATE 10u /* … and so many more for operators alone */
+#define IPC_CALLS_MAX 64u     /* of one connection, not answered yet */
+#define IPC_LINES_TURN 64u    /* of one connection in one turn of the loop */
+#define IPC_HELLO_MS 10000u   /* hello must have come by then */
 #define IPC_TXID_MAX 64u
 #define IPC_PEER_STRLEN 64
 
@@ -27,7 +27,7 @@ struct ipc_server {
 	struct ipc_conn *conns;
 	unsigned nconns;
 	unsigned nsubscribers;
-	uint32_t txid_run;  /* random, one a start */
+	uint32_t txid_run; /* random, one a start */
 	uint64_t txid_next;
 	int64_t started_sec;
 	struct log_limit bad_log, full_log, slow_log;
@@ -40,22 +40,22 @@ struct ipc_server {
 struct ipc_conn {
 	struct ipc_server *server; /* NULL: closed */
 	struct ipc_conn *next, *prev;
-	struct stream *stream;     /* NULL: closed */
+	struct stream *stream; /* NULL: closed */
 	unsigned refs;
-	unsigned calls;            /* not answered yet */
+	unsigned calls; /* not answered yet */
 	struct ipc_lines in;
-	struct loop_defer more;    /* go on with lines that are there already */
+	struct loop_defer more; /* go on with lines that are there already */
 	struct loop_timer hello_timer;
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
-	bool is_owner;    /* uid 0 or the daemon's own */
+	bool is_owner;	  /* uid 0 or the daemon's own */
 	bool is_operator; /* in the group */
 	bool has_hello;
-	bool is_paused;   /* not reading */
-	bool is_ending;   /* closes when all is written; reads no more */
+	bool is_paused; /* not reading */
+	bool is_ending; /* closes when all is written; reads no more */
 	bool is_subscribed;
-	json_t *events;   /* names wanted; NULL: all */
+	json_t *events; /* names wanted; NULL: all */
 	char peer[IPC_PEER_STRLEN];
 };
 

@@ -107,8 +107,8 @@ ipc_request_decode(const char *line, size_t len, struct ipc_request *out,
 	memset(out, 0, sizeof(*out));
 	out->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &err);
 	if (out->root == NULL) {
-		(void)snprintf(why, why_len, "%s at octet %d", err.text,
-		    err.position);
+		(void)snprintf(
+		    why, why_len, "%s at octet %d", err.text, err.position);
 		return E_MALF;
 	}
 	(void)snprintf(why, why_len, "not a JSON-RPC 2.0 request object");
@@ -158,7 +158,8 @@ is_strings(const json_t *v)
 	if (!json_is_array(v)) {
 		return false;
 	}
-	json_array_foreach (v, i, e) {
+	json_array_foreach(v, i, e)
+	{
 		if (!json_is_string(e)) {
 			return false;
 		}
@@ -187,8 +188,8 @@ has_type(const json_t *v, enum ipc_type type)
 }
 
 int
-ipc_params_check(const struct ipc_method *m, const json_t *params, char *why,
-    size_t why_len)
+ipc_params_check(
+    const struct ipc_method *m, const json_t *params, char *why, size_t why_len)
 {
 	const json_t *v;
 
@@ -256,12 +257,13 @@ char *
 ipc_msg_result(const json_t *id, json_t *result, size_t *len, bool *too_long)
 {
 	return to_line(json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id",
-	    id_copy(id), "result", result), len, too_long);
+			   id_copy(id), "result", result),
+	    len, too_long);
 }
 
 char *
-ipc_msg_error(const json_t *id, int code, const char *message, json_t *data,
-    size_t *len)
+ipc_msg_error(
+    const json_t *id, int code, const char *message, json_t *data, size_t *len)
 {
 	/* Text that was cut, or came from elsewhere, may not be UTF-8. */
 	json_t *text = json_string(message);
@@ -270,22 +272,25 @@ ipc_msg_error(const json_t *id, int code, const char *message, json_t *data,
 		text = json_string("error (its text is not UTF-8)");
 	}
 	return to_line(json_pack("{s:s, s:o, s:{s:i, s:o, s:o*}}", "jsonrpc",
-	    "2.0", "id", id_copy(id), "error", "code", code, "message", text,
-	    "data", data), len, NULL);
+			   "2.0", "id", id_copy(id), "error", "code", code,
+			   "message", text, "data", data),
+	    len, NULL);
 }
 
 char *
 ipc_msg_call(json_int_t id, const char *method, json_t *params, size_t *len)
 {
 	return to_line(json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0",
-	    "id", id, "method", method, "params", params), len, NULL);
+			   "id", id, "method", method, "params", params),
+	    len, NULL);
 }
 
 char *
 ipc_msg_event(const char *event, json_t *params, size_t *len)
 {
-	return to_line(json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0",
-	    "method", event, "params", params), len, NULL);
+	return to_line(json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method",
+			   event, "params", params),
+	    len, NULL);
 }
 
 json_t *

@@ -19,7 +19,7 @@
 struct ipc_lines {
 	char *buf;
 	size_t len, cap;
-	size_t pos;     /* where the next line starts */
+	size_t pos;	/* where the next line starts */
 	size_t scanned; /* no line's end before this */
 };
 
@@ -34,8 +34,8 @@ int ipc_lines_next(struct ipc_lines *l, const char **line, size_t *len);
 bool ipc_lines_has_more(const struct ipc_lines *l); /* undone octets */
 
 struct ipc_request {
-	json_t *root;       /* owns all of the others */
-	const json_t *id;   /* string, integer, null; or NULL: no answer wanted */
+	json_t *root;	  /* owns all of the others */
+	const json_t *id; /* string, integer, null; or NULL: no answer wanted */
 	const char *method;
 	const json_t *params; /* an object */
 };
@@ -58,27 +58,30 @@ int ipc_params_check(const struct ipc_method *m, const json_t *params,
  * which may be NULL).  result, error, params and the id of a call are taken
  * over, the id of an answer is borrowed (NULL: null).
  */
-char *ipc_msg_result(const json_t *id, json_t *result, size_t *len,
-    bool *too_long);
-char *ipc_msg_error(const json_t *id, int code, const char *message,
-    json_t *data, size_t *len);
-char *ipc_msg_call(json_int_t id, const char *method, json_t *params,
-    size_t *len);
+char *
+ipc_msg_result(const json_t *id, json_t *result, size_t *len, bool *too_long);
+char *ipc_msg_error(
+    const json_t *id, int code, const char *message, json_t *data, size_t *len);
+char *
+ipc_msg_call(json_int_t id, const char *method, json_t *params, size_t *len);
 char *ipc_msg_event(const char *event, json_t *params, size_t *len);
 /* The members of hello. */
 json_t *ipc_msg_hello(const char *program, const char *version);
 
 /* Something that came to a client. */
-enum ipc_incoming_kind { IPC_IN_RESULT, IPC_IN_ERROR, IPC_IN_EVENT };
+enum ipc_incoming_kind {
+	IPC_IN_RESULT,
+	IPC_IN_ERROR,
+	IPC_IN_EVENT
+};
 struct ipc_incoming {
 	json_t *root; /* the caller's */
 	enum ipc_incoming_kind kind;
-	json_int_t id;        /* result and error; -1: null */
-	const json_t *value;  /* result, error or params */
+	json_int_t id;	     /* result and error; -1: null */
+	const json_t *value; /* result, error or params */
 	const char *event;
 };
 /* E_PROTO: not an answer or event. */
-int ipc_incoming_decode(const char *line, size_t len,
-    struct ipc_incoming *out);
+int ipc_incoming_decode(const char *line, size_t len, struct ipc_incoming *out);
 
 #endif

@@ -29,8 +29,8 @@ call_free(struct ipc_call *call)
 }
 
 static void
-send_error(struct ipc_conn *c, const json_t *id, enum ipc_code code,
-    const char *text)
+send_error(
+    struct ipc_conn *c, const json_t *id, enum ipc_code code, const char *text)
 {
 	size_t len = 0;
 	char *line = ipc_msg_error(id, code, text, NULL, &len);
@@ -47,8 +47,8 @@ log_answer(const struct ipc_call *call, int code, const char *text)
 	    .peer = call->conn->peer,
 	    .proto = "unix",
 	    .msg = call->method->name,
-	    .zone = json_string_value(json_object_get(call->req.params,
-		"zone")),
+	    .zone =
+		json_string_value(json_object_get(call->req.params, "zone")),
 	    .txid = call->txid,
 	};
 
@@ -129,8 +129,8 @@ ipc_call_txid(const struct ipc_call *call)
 
 /* Bad bytes: one answer, one warning, the end of this connection. */
 static void
-end_with_error(struct ipc_conn *c, const json_t *id, enum ipc_code code,
-    const char *text)
+end_with_error(
+    struct ipc_conn *c, const json_t *id, enum ipc_code code, const char *text)
 {
 	struct ipc_server *s = c->server;
 
@@ -157,13 +157,13 @@ static void
 set_txid(struct ipc_call *call, struct ipc_server *s)
 {
 	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789.:_-";
-	const char *given = json_string_value(
-	    json_object_get(call->req.params, "txid"));
+				   "abcdefghijklmnopqrstuvwxyz0123456789.:_-";
+	const char *given =
+	    json_string_value(json_object_get(call->req.params, "txid"));
 	size_t len;
 
-	if (given != NULL && (len = strlen(given)) > 0 &&
-	    len <= IPC_TXID_MAX && strspn(given, good) == len) {
+	if (given != NULL && (len = strlen(given)) > 0 && len <= IPC_TXID_MAX &&
+	    strspn(given, good) == len) {
 		memcpy(call->txid, given, len + 1);
 		return;
 	}
@@ -228,7 +228,8 @@ handle_request(struct ipc_conn *c, struct ipc_request *req)
 		return;
 	}
 	log_info(F(.op = "call", .peer = c->peer, .proto = "unix",
-	    .msg = req->method), "%s: %s", ipc_code_str(code), why);
+		     .msg = req->method),
+	    "%s: %s", ipc_code_str(code), why);
 	if (req->id != NULL) {
 		send_error(c, req->id, code, why);
 	}
@@ -240,18 +241,18 @@ static void
 handle_hello(struct ipc_conn *c, struct ipc_request *req)
 {
 	const json_t *p = req->params;
-	const char *protocol = json_string_value(json_object_get(p,
-	    "protocol"));
+	const char *protocol =
+	    json_string_value(json_object_get(p, "protocol"));
 	const json_t *major = json_object_get(p, "major");
 
 	if (strcmp(req->method, "hello") != 0) {
-		end_with_error(c, req->id, IPC_REQUEST,
-		    "the first call must be hello");
+		end_with_error(
+		    c, req->id, IPC_REQUEST, "the first call must be hello");
 	} else if (protocol != NULL && strcmp(protocol, IPC_PROTOCOL) != 0) {
 		end_with_error(c, req->id, IPC_VERSION,
 		    "hello: this is the protocol polyphony");
 	} else if (json_is_integer(major) &&
-	    json_integer_value(major) != IPC_MAJOR) {
+		   json_integer_value(major) != IPC_MAJOR) {
 		end_with_error(c, req->id, IPC_VERSION,
 		    "hello: this side speaks major version 1");
 	} else {
@@ -275,8 +276,7 @@ ipc_dispatch(struct ipc_conn *c, const char *line, size_t len)
 	} else if (r == E_INVAL && !c->has_hello) {
 		end_with_error(c, req.id, IPC_REQUEST, why);
 	} else if (r != E_OK) {
-		send_error(c, req.id,
-		    r == E_INVAL ? IPC_REQUEST : IPC_INTERNAL,
+		send_error(c, req.id, r == E_INVAL ? IPC_REQUEST : IPC_INTERNAL,
 		    r == E_INVAL ? why : "out of memory");
 	} else if (!c->has_hello) {
 		handle_hello(c, &req);
@@ -300,7 +300,8 @@ wants(const struct ipc_conn *c, const char *event)
 	if (c->events == NULL) {
 		return true;
 	}
-	json_array_foreach (c->events, i, e) {
+	json_array_foreach(c->events, i, e)
+	{
 		if (strcmp(json_string_value(e), event) == 0) {
 			return true;
 		}
@@ -335,8 +336,8 @@ ipc_event(struct ipc_server *s, const char *event, json_t *params)
 		return;
 	}
 	if (params != NULL && json_object_get(params, "time") == NULL) {
-		(void)json_object_set_new(params, "time",
-		    ipc_time(loop_wall_sec(s->loop)));
+		(void)json_object_set_new(
+		    params, "time", ipc_time(loop_wall_sec(s->loop)));
 	}
 	line = ipc_msg_event(event, params, &len);
 	for (c = s->conns; c != NULL; c = next) {

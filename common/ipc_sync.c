@@ -91,8 +91,9 @@ receive(struct ipc_sync *s, int64_t until_ms)
 	}
 	n = recv(s->fd, buf, sizeof(buf), 0);
 	if (n < 0) {
-		return errno == EAGAIN || errno == EINTR ? E_OK :
-		    errno == ECONNRESET ? E_CLOSED : -errno;
+		return errno == EAGAIN || errno == EINTR ? E_OK
+		       : errno == ECONNRESET		 ? E_CLOSED
+							 : -errno;
 	}
 	return n == 0 ? E_CLOSED : ipc_lines_push(&s->in, buf, (size_t)n);
 }
@@ -226,9 +227,8 @@ say_hello(struct ipc_sync *s, const char *program, unsigned timeout_ms)
 	json_int_t major, code;
 	int r;
 
-	r = ipc_sync_call(s, "hello",
-	    ipc_msg_hello(program, POLYPHONY_VERSION), timeout_ms, &result,
-	    &error);
+	r = ipc_sync_call(s, "hello", ipc_msg_hello(program, POLYPHONY_VERSION),
+	    timeout_ms, &result, &error);
 	if (r != E_OK) {
 		return r;
 	}

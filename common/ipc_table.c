@@ -15,30 +15,40 @@
 #define PARAMS(...) __VA_ARGS__
 #define RESULT(...) __VA_ARGS__
 #define ERRORS(...) __VA_ARGS__
-#define MEMBERS(...) \
-	(const struct ipc_member[]){__VA_ARGS__ {NULL, IPC_STRING, false, NULL}}
+#define MEMBERS(...)                                  \
+	(const struct ipc_member[])                   \
+	{                                             \
+		__VA_ARGS__                           \
+		{                                     \
+			NULL, IPC_STRING, false, NULL \
+		}                                     \
+	}
 #define ERR(code_) IPC_##code_,
-#define CODES(...) (const enum ipc_code[]){__VA_ARGS__ 0}
+#define CODES(...)              \
+	(const enum ipc_code[]) \
+	{                       \
+		__VA_ARGS__ 0   \
+	}
 
 #define METHOD(name_, right_, cli_, man_, params_, result_, errors_) \
-	{ \
-	    .name = name_, \
-	    .right = IPC_##right_, \
-	    .params = MEMBERS(params_), \
-	    .result = MEMBERS(result_), \
-	    .man = man_, \
-	    .cli = cli_, \
-	    .errors = CODES(errors_), \
+	{                                                            \
+	    .name = name_,                                           \
+	    .right = IPC_##right_,                                   \
+	    .params = MEMBERS(params_),                              \
+	    .result = MEMBERS(result_),                              \
+	    .man = man_,                                             \
+	    .cli = cli_,                                             \
+	    .errors = CODES(errors_),                                \
 	},
 #define EVENT(name_, man_, params_)
 
 static const struct ipc_method common_methods[] = {
 #include "common/proto_common.def"
-	{0},
+    {0},
 };
 static const struct ipc_method combiner_methods[] = {
 #include "common/proto_combiner.def"
-	{0},
+    {0},
 };
 
 #undef METHOD
@@ -49,7 +59,7 @@ static const struct ipc_method combiner_methods[] = {
 
 static const struct ipc_event_type combiner_events[] = {
 #include "common/proto_combiner.def"
-	{0},
+    {0},
 };
 
 static const struct {
@@ -57,7 +67,7 @@ static const struct {
 	const struct ipc_method *methods;
 	const struct ipc_event_type *events;
 } services[] = {
-	{"combiner", combiner_methods, combiner_events},
+    {"combiner", combiner_methods, combiner_events},
 };
 #define NSERVICES (sizeof(services) / sizeof(services[0]))
 
@@ -100,8 +110,8 @@ ipc_events(const char *service)
 static const struct ipc_method *
 find_in(const struct ipc_method *methods, const char *name)
 {
-	for (const struct ipc_method *m = methods;
-	    m != NULL && m->name != NULL; m++) {
+	for (const struct ipc_method *m = methods; m != NULL && m->name != NULL;
+	     m++) {
 		if (strcmp(m->name, name) == 0) {
 			return m;
 		}
@@ -155,19 +165,19 @@ static const struct {
 	enum ipc_code code;
 	const char *name;
 } codes[] = {
-	{IPC_PARSE, "not JSON"},
-	{IPC_REQUEST, "not a request"},
-	{IPC_NO_METHOD, "unknown method"},
-	{IPC_PARAMS, "bad parameters"},
-	{IPC_INTERNAL, "internal error"},
-	{IPC_DENIED, "not allowed"},
-	{IPC_NOT_FOUND, "not found"},
-	{IPC_REFUSED, "refused"},
-	{IPC_CONFLICT, "conflict"},
-	{IPC_STORE, "not stored"},
-	{IPC_BUSY, "busy"},
-	{IPC_VERSION, "other version"},
-	{IPC_UNREADY, "not ready"},
+    {IPC_PARSE, "not JSON"},
+    {IPC_REQUEST, "not a request"},
+    {IPC_NO_METHOD, "unknown method"},
+    {IPC_PARAMS, "bad parameters"},
+    {IPC_INTERNAL, "internal error"},
+    {IPC_DENIED, "not allowed"},
+    {IPC_NOT_FOUND, "not found"},
+    {IPC_REFUSED, "refused"},
+    {IPC_CONFLICT, "conflict"},
+    {IPC_STORE, "not stored"},
+    {IPC_BUSY, "busy"},
+    {IPC_VERSION, "other version"},
+    {IPC_UNREADY, "not ready"},
 };
 
 const char *

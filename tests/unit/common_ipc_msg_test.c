@@ -29,7 +29,8 @@ test_lines(void **state)
 			size_t left = strlen(text) - i;
 
 			assert_int_equal(ipc_lines_push(&l, text + i,
-			    left < step ? left : step), E_OK);
+					     left < step ? left : step),
+			    E_OK);
 			while (ipc_lines_next(&l, &line, &len) == E_OK) {
 				assert_true(n < 4);
 				assert_int_equal(len, strlen(want[n]));
@@ -86,24 +87,25 @@ test_requests(void **state)
 	} cases[] = {
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}", E_OK, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"a\","
-	     "\"params\":{},\"more\":1}", E_OK, true},
+	     "\"params\":{},\"more\":1}",
+		E_OK, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"a\"}", E_OK, true},
 	    {"{\"jsonrpc\":\"2.0\",\"method\":\"a\"}", E_OK, false},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"a\"}", E_INVAL,
-	     false},
+		false},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":\"a\"}", E_INVAL,
-	     false},
+		false},
 	    {"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"a\"}", E_INVAL, true},
 	    {"{\"id\":1,\"method\":\"a\"}", E_INVAL, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1}", E_INVAL, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", E_INVAL, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":[]}",
-	     E_INVAL, true},
+		E_INVAL, true},
 	    {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":null}",
-	     E_INVAL, true},
+		E_INVAL, true},
 	    {"[]", E_INVAL, false},
 	    {"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}]", E_INVAL,
-	     false},
+		false},
 	    {"", E_MALF, false},
 	    {"{", E_MALF, false},
 	    {"{} {}", E_MALF, false},
@@ -117,8 +119,9 @@ test_requests(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ipc_request r;
 
-		assert_int_equal(ipc_request_decode(cases[i].text,
-		    strlen(cases[i].text), &r, why, sizeof(why)),
+		assert_int_equal(
+		    ipc_request_decode(cases[i].text, strlen(cases[i].text), &r,
+			why, sizeof(why)),
 		    cases[i].want);
 		assert_int_equal(r.id != NULL, cases[i].has_id);
 		if (cases[i].want == E_OK) {
@@ -132,7 +135,8 @@ test_requests(void **state)
 static void
 test_request_truncated(void **state)
 {
-	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":1,"
+	static const char text[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,"
 	    "\"method\":\"a\",\"params\":{\"x\":[true,\"\\u20ac\",1e3]}}";
 	char why[128];
 
@@ -143,8 +147,9 @@ test_request_truncated(void **state)
 
 		assert_non_null(exact);
 		memcpy(exact, text, len);
-		assert_int_equal(ipc_request_decode(exact, len, &r, why,
-		    sizeof(why)), E_MALF);
+		assert_int_equal(
+		    ipc_request_decode(exact, len, &r, why, sizeof(why)),
+		    E_MALF);
 		ipc_request_clear(&r);
 		free(exact);
 	}
@@ -198,27 +203,27 @@ check_method(const struct ipc_method *m)
 		assert_int_equal(ipc_params_check(m, p, why, sizeof(why)),
 		    x->is_optional ? E_OK : E_INVAL);
 		json_object_set_new(p, x->name, json_null());
-		assert_int_equal(ipc_params_check(m, p, why, sizeof(why)),
-		    E_INVAL);
+		assert_int_equal(
+		    ipc_params_check(m, p, why, sizeof(why)), E_INVAL);
 		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 			/* an empty array is an array of strings */
-			if (types[i] == x->type || (types[i] == IPC_ARRAY &&
-				x->type == IPC_STRINGS)) {
+			if (types[i] == x->type ||
+			    (types[i] == IPC_ARRAY && x->type == IPC_STRINGS)) {
 				continue;
 			}
 			if (types[i] == IPC_STRINGS && x->type == IPC_ARRAY) {
 				continue;
 			}
 			json_object_set_new(p, x->name, good_value(types[i]));
-			assert_int_equal(ipc_params_check(m, p, why,
-			    sizeof(why)), E_INVAL);
+			assert_int_equal(
+			    ipc_params_check(m, p, why, sizeof(why)), E_INVAL);
 			assert_non_null(strstr(why, x->name));
 		}
 		if (x->type == IPC_STRINGS) {
-			json_object_set_new(p, x->name, json_pack("[s, i]",
-			    "a", 1));
-			assert_int_equal(ipc_params_check(m, p, why,
-			    sizeof(why)), E_INVAL);
+			json_object_set_new(
+			    p, x->name, json_pack("[s, i]", "a", 1));
+			assert_int_equal(
+			    ipc_params_check(m, p, why, sizeof(why)), E_INVAL);
 		}
 		json_object_set_new(p, x->name, good_value(x->type));
 	}
@@ -230,12 +235,12 @@ test_params(void **state)
 {
 	(void)state;
 	for (const struct ipc_method *m = ipc_methods_common(); m->name != NULL;
-	    m++) {
+	     m++) {
 		check_method(m);
 	}
 	for (const char *const *s = ipc_services(); *s != NULL; s++) {
 		for (const struct ipc_method *m = ipc_methods(*s);
-		    m->name != NULL; m++) {
+		     m->name != NULL; m++) {
 			check_method(m);
 		}
 	}
@@ -246,8 +251,8 @@ check_row(const char *name, const char *man, const struct ipc_member *list)
 {
 	size_t len = strlen(man);
 
-	assert_true(strspn(name, "abcdefghijklmnopqrstuvwxyz._") ==
-	    strlen(name));
+	assert_true(
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz._") == strlen(name));
 	assert_true(len > 0 && man[len - 1] == '.');
 	for (; list->name != NULL; list++) {
 		assert_non_null(list->man);
@@ -271,17 +276,16 @@ test_tables(void **state)
 			check_row(m->name, m->man, m->result);
 			assert_ptr_equal(ipc_method_find(list, m->name), m);
 			for (const struct ipc_method *o = m + 1;
-			    o->name != NULL; o++) {
+			     o->name != NULL; o++) {
 				assert_string_not_equal(m->cli, o->cli);
 			}
-			for (const enum ipc_code *e = m->errors; *e != 0;
-			    e++) {
-				assert_string_not_equal(ipc_code_str(*e),
-				    "unknown error");
+			for (const enum ipc_code *e = m->errors; *e != 0; e++) {
+				assert_string_not_equal(
+				    ipc_code_str(*e), "unknown error");
 			}
 		}
 		for (const struct ipc_event_type *e = ipc_events(*s);
-		    e->name != NULL; e++) {
+		     e->name != NULL; e++) {
 			check_row(e->name, e->man, e->params);
 		}
 		assert_non_null(ipc_method_find(list, "hello"));
@@ -301,19 +305,19 @@ test_round_trip(void **state)
 	size_t len;
 
 	(void)state;
-	line = ipc_msg_call(42, "zone.list", json_pack("{s:i}", "limit", 3),
-	    &len);
+	line =
+	    ipc_msg_call(42, "zone.list", json_pack("{s:i}", "limit", 3), &len);
 	assert_int_equal(line[len - 1], '\n');
-	assert_int_equal(ipc_request_decode(line, len - 1, &r, why,
-	    sizeof(why)), E_OK);
+	assert_int_equal(
+	    ipc_request_decode(line, len - 1, &r, why, sizeof(why)), E_OK);
 	assert_int_equal(json_integer_value(r.id), 42);
-	assert_int_equal(json_integer_value(json_object_get(r.params,
-	    "limit")), 3);
+	assert_int_equal(
+	    json_integer_value(json_object_get(r.params, "limit")), 3);
 	ipc_request_clear(&r);
 	free(line);
 
-	line = ipc_msg_result(id, json_pack("{s:s}", "a", "b"), &len,
-	    &too_long);
+	line =
+	    ipc_msg_result(id, json_pack("{s:s}", "a", "b"), &len, &too_long);
 	assert_int_equal(ipc_incoming_decode(line, len - 1, &in), E_OK);
 	assert_int_equal(in.kind, IPC_IN_RESULT);
 	assert_int_equal(in.id, 42);
@@ -354,8 +358,8 @@ test_too_long(void **state)
 static void
 test_incoming_bad(void **state)
 {
-	static const char *const cases[] = {"", "7", "[]", "{}",
-	    "{\"id\":1}", "{\"id\":\"a\",\"result\":{}}",
+	static const char *const cases[] = {"", "7", "[]", "{}", "{\"id\":1}",
+	    "{\"id\":\"a\",\"result\":{}}",
 	    "{\"id\":1,\"result\":{},\"error\":{}}",
 	    "{\"id\":1,\"error\":\"x\"}", "{\"method\":\"e\"}",
 	    "{\"method\":\"e\",\"params\":[]}", "{\"result\":{}}"};
@@ -363,8 +367,9 @@ test_incoming_bad(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(ipc_incoming_decode(cases[i],
-		    strlen(cases[i]), &in), E_PROTO);
+		assert_int_equal(
+		    ipc_incoming_decode(cases[i], strlen(cases[i]), &in),
+		    E_PROTO);
 		assert_null(in.root);
 	}
 }

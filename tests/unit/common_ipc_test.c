@@ -79,31 +79,35 @@ on_whoami(struct ipc_call *call, const json_t *params, void *arg)
 {
 	(void)params;
 	(void)arg;
-	ipc_reply(call, json_pack("{s:s?, s:i, s:s}", "source",
-	    ipc_call_source(call), "right", (int)ipc_call_right(call), "txid",
-	    ipc_call_txid(call)));
+	ipc_reply(
+	    call, json_pack("{s:s?, s:i, s:s}", "source", ipc_call_source(call),
+		      "right", (int)ipc_call_right(call), "txid",
+		      ipc_call_txid(call)));
 }
 
 static const struct ipc_member none[] = {{NULL, IPC_STRING, false, NULL}};
 static const struct ipc_member size_only[] = {
-	{"size", IPC_INTEGER, false, "Octets."},
-	{NULL, IPC_STRING, false, NULL},
+    {"size", IPC_INTEGER, false, "Octets."},
+    {NULL, IPC_STRING, false, NULL},
 };
 static const struct ipc_method methods[] = {
-	{.name = "echo", .params = none, .result = none},
-	{.name = "keep", .params = none, .result = none},
-	{.name = "big", .params = size_only, .result = none},
-	{.name = "whoami", .params = none, .result = none},
-	{.name = "give", .right = IPC_CONTRIBUTE, .params = none,
-	    .result = none},
-	{.name = "rule", .right = IPC_OPERATE, .params = none, .result = none},
-	{.name = "absent", .params = none, .result = none}, /* no handler */
-	{0},
+    {.name = "echo", .params = none, .result = none},
+    {.name = "keep", .params = none, .result = none},
+    {.name = "big", .params = size_only, .result = none},
+    {.name = "whoami", .params = none, .result = none},
+    {.name = "give", .right = IPC_CONTRIBUTE, .params = none, .result = none},
+    {.name = "rule", .right = IPC_OPERATE, .params = none, .result = none},
+    {.name = "absent", .params = none, .result = none}, /* no handler */
+    {0},
 };
 static const struct ipc_handler handlers[] = {
-	{"echo", on_echo}, {"keep", on_keep}, {"big", on_big},
-	{"whoami", on_whoami}, {"give", on_echo}, {"rule", on_echo},
-	{NULL, NULL},
+    {"echo", on_echo},
+    {"keep", on_keep},
+    {"big", on_big},
+    {"whoami", on_whoami},
+    {"give", on_echo},
+    {"rule", on_echo},
+    {NULL, NULL},
 };
 
 static const char *
@@ -150,7 +154,8 @@ static void
 start_server(struct fixture *f)
 {
 	assert_int_equal(ipc_server_new(f->loop, &f->service, f->path, 0666,
-	    (gid_t)-1, &f->server), E_OK);
+			     (gid_t)-1, &f->server),
+	    E_OK);
 }
 
 static int
@@ -166,10 +171,17 @@ setup(void **state)
 	assert_int_equal(loop_new(&f->loop), E_OK);
 	f->source_uid = (uid_t)-1;
 	f->service = (struct ipc_service){
-	    .name = "test", .program = "testd", .version = "1.2",
-	    .methods = methods, .handlers = handlers, .arg = f,
-	    .source_of = source_of, .status = on_status,
-	    .metrics = on_metrics, .reload = on_reload, .stop = on_stop,
+	    .name = "test",
+	    .program = "testd",
+	    .version = "1.2",
+	    .methods = methods,
+	    .handlers = handlers,
+	    .arg = f,
+	    .source_of = source_of,
+	    .status = on_status,
+	    .metrics = on_metrics,
+	    .reload = on_reload,
+	    .stop = on_stop,
 	};
 	start_server(f);
 	*state = f;
@@ -277,8 +289,8 @@ raw_read(struct raw *c)
 			return NULL;
 		}
 		if (n > 0) {
-			assert_int_equal(ipc_lines_push(&c->in, buf,
-			    (size_t)n), E_OK);
+			assert_int_equal(
+			    ipc_lines_push(&c->in, buf, (size_t)n), E_OK);
 		} else {
 			nap();
 		}
@@ -290,8 +302,8 @@ raw_read(struct raw *c)
 static int
 code_of(const json_t *answer)
 {
-	return (int)json_integer_value(json_object_get(json_object_get(answer,
-	    "error"), "code"));
+	return (int)json_integer_value(
+	    json_object_get(json_object_get(answer, "error"), "code"));
 }
 
 /* Sends a line; wants this error code (0: a result). */
@@ -306,17 +318,19 @@ ask(struct raw *c, const char *text, int want)
 	if (code_of(v) != want) {
 		fail_msg("%s gives %d, not %d", text, code_of(v), want);
 	}
-	assert_string_equal(json_string_value(json_object_get(v, "jsonrpc")),
-	    "2.0");
+	assert_string_equal(
+	    json_string_value(json_object_get(v, "jsonrpc")), "2.0");
 	json_decref(v);
 }
 
-#define REQ(id, method, params) \
+#define REQ(id, method, params)                                   \
 	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method \
 	"\",\"params\":" params "}\n"
-#define HELLO_OF(major) REQ("0", "hello", "{\"protocol\":\"polyphony\"," \
-	"\"major\":" major ",\"minor\":7,\"program\":\"t\"," \
-	"\"version\":\"1\"}")
+#define HELLO_OF(major)                                          \
+	REQ("0", "hello",                                        \
+	    "{\"protocol\":\"polyphony\","                       \
+	    "\"major\":" major ",\"minor\":7,\"program\":\"t\"," \
+	    "\"version\":\"1\"}")
 #define HELLO HELLO_OF("1")
 
 static void
@@ -346,15 +360,15 @@ test_hello(void **state)
 	raw_send(&c, HELLO);
 	v = raw_read(&c);
 	r = json_object_get(v, "result");
-	assert_string_equal(json_string_value(json_object_get(r, "protocol")),
-	    "polyphony");
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "protocol")), "polyphony");
 	assert_int_equal(json_integer_value(json_object_get(r, "major")), 1);
-	assert_string_equal(json_string_value(json_object_get(r, "program")),
-	    "testd");
-	assert_string_equal(json_string_value(json_object_get(r, "service")),
-	    "test");
-	assert_string_equal(json_string_value(json_object_get(r, "right")),
-	    "operate");
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "program")), "testd");
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "service")), "test");
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "right")), "operate");
 	json_decref(v);
 	ask(&c, HELLO, 0); /* again: no harm */
 	raw_close(&c);
@@ -370,7 +384,7 @@ test_hello_refused(void **state)
 	    {HELLO_OF("2"), IPC_VERSION},
 	    {HELLO_OF("0"), IPC_VERSION},
 	    {REQ("1", "hello", "{\"protocol\":\"imap\",\"major\":1}"),
-	     IPC_VERSION},
+		IPC_VERSION},
 	    {REQ("1", "echo", "{}"), IPC_REQUEST},
 	    {REQ("1", "nothing", "{}"), IPC_REQUEST},
 	    {"[]\n", IPC_REQUEST},
@@ -441,11 +455,11 @@ test_calls(void **state)
 	ask(&c, REQ("1", "big", "{\"size\":1048576}"), IPC_INTERNAL);
 	/* a notification is done, and not answered */
 	raw_send(&c, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}\n"
-	    "{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}\n"
-	    REQ("\"after\"", "echo", "{}"));
+		     "{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}\n" REQ(
+			 "\"after\"", "echo", "{}"));
 	v = raw_read(&c);
-	assert_string_equal(json_string_value(json_object_get(v, "id")),
-	    "after");
+	assert_string_equal(
+	    json_string_value(json_object_get(v, "id")), "after");
 	json_decref(v);
 	/* bad bytes end it */
 	ask(&c, "{\"jsonrpc\":\n", IPC_PARSE);
@@ -465,8 +479,9 @@ test_common(void **state)
 	r = json_object_get(v, "result");
 	assert_int_equal(json_integer_value(json_object_get(r, "zones")), 3);
 	assert_int_equal(json_integer_value(json_object_get(r, "clients")), 1);
-	for (const struct ipc_member *m = ipc_method_find(NULL,
-		"status")->result; m->name != NULL; m++) {
+	for (const struct ipc_member *m =
+		 ipc_method_find(NULL, "status")->result;
+	     m->name != NULL; m++) {
 		assert_non_null(json_object_get(r, m->name));
 	}
 	json_decref(v);
@@ -480,7 +495,8 @@ test_common(void **state)
 	v = raw_read(&c);
 	assert_int_equal(code_of(v), IPC_REFUSED);
 	assert_non_null(strstr(json_string_value(json_object_get(
-	    json_object_get(v, "error"), "message")), "line 7"));
+				   json_object_get(v, "error"), "message")),
+	    "line 7"));
 	json_decref(v);
 	ask(&c, REQ("1", "stop", "{}"), 0);
 	assert_true(f->stopped);
@@ -507,10 +523,10 @@ test_rights(void **state)
 		raw_send(&c, REQ("1", "whoami", "{\"txid\":\"m-1\"}"));
 		v = raw_read(&c);
 		r = json_object_get(v, "result");
-		assert_int_equal(json_integer_value(json_object_get(r,
-		    "right")), right);
-		assert_string_equal(json_string_value(json_object_get(r,
-		    "txid")), "m-1");
+		assert_int_equal(
+		    json_integer_value(json_object_get(r, "right")), right);
+		assert_string_equal(
+		    json_string_value(json_object_get(r, "txid")), "m-1");
 		assert_int_equal(json_is_string(json_object_get(r, "source")),
 		    right == IPC_CONTRIBUTE);
 		json_decref(v);
@@ -528,12 +544,12 @@ test_rights(void **state)
 	raw_send(&c, REQ("1", "whoami", "{\"txid\":\"bad txid\"}"));
 	v = raw_read(&c);
 	r = json_object_get(v, "result");
-	assert_int_equal(json_integer_value(json_object_get(r, "right")),
-	    IPC_OPERATE);
-	assert_string_equal(json_string_value(json_object_get(r, "source")),
-	    "alpha");
-	assert_memory_equal(json_string_value(json_object_get(r, "txid")),
-	    "t-", 2);
+	assert_int_equal(
+	    json_integer_value(json_object_get(r, "right")), IPC_OPERATE);
+	assert_string_equal(
+	    json_string_value(json_object_get(r, "source")), "alpha");
+	assert_memory_equal(
+	    json_string_value(json_object_get(r, "txid")), "t-", 2);
 	json_decref(v);
 	raw_close(&c);
 }
@@ -550,7 +566,8 @@ test_group(void **state)
 	}
 	ipc_server_free(f->server);
 	assert_int_equal(ipc_server_new(f->loop, &f->service, f->path, 0660,
-	    OTHER_UID, &f->server), E_OK);
+			     OTHER_UID, &f->server),
+	    E_OK);
 	assert_int_equal(setegid(OTHER_UID), 0);
 	assert_int_equal(seteuid(OTHER_UID), 0);
 	raw_open(&c, f);
@@ -584,7 +601,7 @@ test_late(void **state)
 
 	raw_hello(&c, f);
 	raw_send(&c, REQ("1", "keep", "{}") REQ("2", "keep", "{}")
-	    REQ("3", "keep", "{}"));
+			 REQ("3", "keep", "{}"));
 	loop_poll(f->loop);
 	assert_int_equal(f->nkept, 3);
 	ipc_reply(f->kept[1], NULL);
@@ -649,16 +666,18 @@ test_pipeline(void **state)
 	assert_non_null(all);
 	raw_hello(&c, f);
 	for (unsigned i = 0; i < count; i++) {
-		(void)snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\","
-		    "\"id\":%u,\"method\":\"echo\"}\n", i);
+		(void)snprintf(line, sizeof(line),
+		    "{\"jsonrpc\":\"2.0\","
+		    "\"id\":%u,\"method\":\"echo\"}\n",
+		    i);
 		strcat(all, line);
 	}
 	raw_send(&c, all);
 	for (unsigned i = 0; i < count; i++) {
 		json_t *v = raw_read(&c);
 
-		assert_int_equal(json_integer_value(json_object_get(v, "id")),
-		    i);
+		assert_int_equal(
+		    json_integer_value(json_object_get(v, "id")), i);
 		json_decref(v);
 	}
 	free(all);
@@ -686,8 +705,7 @@ test_not_reading(void **state)
 		assert_true(sent < 100000);
 	}
 	assert_true(f->server->conns->is_paused);
-	assert_true(stream_queued(f->server->conns->stream) <
-	    2 * STREAM_HIGH);
+	assert_true(stream_queued(f->server->conns->stream) < 2 * STREAM_HIGH);
 	raw_hello(&other, f);
 	raw_close(&other);
 	for (int i = 0; i < 10; i++) {
@@ -747,19 +765,19 @@ test_events(void **state)
 	    IPC_PARAMS);
 	ask(&some, REQ("1", "subscribe", "{\"events\":[\"zone.failed\"]}"), 0);
 	assert_int_equal(f->server->nsubscribers, 2);
-	ipc_event(f->server, "zone.published", json_pack("{s:s}", "zone",
-	    "a."));
+	ipc_event(
+	    f->server, "zone.published", json_pack("{s:s}", "zone", "a."));
 	ipc_event(f->server, "zone.failed", json_pack("{s:s}", "zone", "b."));
 	v = raw_read(&all);
-	assert_string_equal(json_string_value(json_object_get(v, "method")),
-	    "zone.published");
+	assert_string_equal(
+	    json_string_value(json_object_get(v, "method")), "zone.published");
 	assert_null(json_object_get(v, "id"));
 	assert_non_null(json_object_get(json_object_get(v, "params"), "time"));
 	json_decref(v);
 	json_decref(raw_read(&all));
 	v = raw_read(&some);
-	assert_string_equal(json_string_value(json_object_get(v, "method")),
-	    "zone.failed");
+	assert_string_equal(
+	    json_string_value(json_object_get(v, "method")), "zone.failed");
 	json_decref(v);
 	ask(&all, REQ("1", "echo", "{}"), 0);
 	ask(&nothing, REQ("1", "echo", "{}"), 0);
@@ -837,8 +855,7 @@ on_answer(void *arg, int err, const json_t *result, const json_t *error)
 	l->answers += result != NULL;
 	l->errors += error != NULL;
 	l->lost += err != E_OK;
-	assert_int_equal((result != NULL) + (error != NULL) + (err != E_OK),
-	    1);
+	assert_int_equal((result != NULL) + (error != NULL) + (err != E_OK), 1);
 	if (l->frees_in_answer) {
 		ipc_client_free(l->client);
 		l->client = NULL;
@@ -885,7 +902,8 @@ open_client(struct fixture *f, struct client_log *l)
 	memset(l, 0, sizeof(*l));
 	l->f = f;
 	assert_int_equal(ipc_client_new(f->loop, f->path, "test", on_up,
-	    on_event, l, &l->client), E_OK);
+			     on_event, l, &l->client),
+	    E_OK);
 }
 
 static void
@@ -895,18 +913,19 @@ test_client(void **state)
 	struct client_log l;
 
 	open_client(f, &l);
-	assert_int_equal(ipc_client_call(l.client, "echo", NULL, on_answer,
-	    &l), E_CLOSED);
+	assert_int_equal(
+	    ipc_client_call(l.client, "echo", NULL, on_answer, &l), E_CLOSED);
 	run_until(f, &l.ups, 1);
 	assert_true(ipc_client_is_up(l.client));
-	assert_int_equal(ipc_client_call(l.client, "echo", NULL, on_answer,
-	    &l), E_OK);
-	assert_int_equal(ipc_client_call(l.client, "nothing", json_object(),
-	    on_answer, &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "echo", NULL, on_answer, &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "nothing", json_object(), on_answer, &l),
+	    E_OK);
 	run_until(f, &l.answers, 1);
 	run_until(f, &l.errors, 1);
-	assert_int_equal(ipc_client_call(l.client, "subscribe", NULL,
-	    on_answer, &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "subscribe", NULL, on_answer, &l), E_OK);
 	run_until(f, &l.answers, 2);
 	ipc_event(f->server, "e", json_object());
 	run_until(f, &l.events, 1);
@@ -923,8 +942,8 @@ test_client_reconnect(void **state)
 
 	open_client(f, &l);
 	run_until(f, &l.ups, 1);
-	assert_int_equal(ipc_client_call(l.client, "keep", NULL, on_answer,
-	    &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "keep", NULL, on_answer, &l), E_OK);
 	for (int i = 0; f->nkept == 0 && i < WAIT_MS; i++) {
 		loop_poll(f->loop);
 	}
@@ -935,8 +954,8 @@ test_client_reconnect(void **state)
 	assert_false(ipc_client_is_up(l.client));
 	start_server(f);
 	run_until(f, &l.ups, 2);
-	assert_int_equal(ipc_client_call(l.client, "echo", NULL, on_answer,
-	    &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "echo", NULL, on_answer, &l), E_OK);
 	run_until(f, &l.answers, 1);
 	ipc_client_free(l.client);
 }
@@ -950,10 +969,10 @@ test_client_frees_itself(void **state)
 	open_client(f, &l);
 	run_until(f, &l.ups, 1);
 	l.frees_in_answer = true;
-	assert_int_equal(ipc_client_call(l.client, "echo", NULL, on_answer,
-	    &l), E_OK);
-	assert_int_equal(ipc_client_call(l.client, "echo", NULL, on_answer,
-	    &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "echo", NULL, on_answer, &l), E_OK);
+	assert_int_equal(
+	    ipc_client_call(l.client, "echo", NULL, on_answer, &l), E_OK);
 	run_until(f, &l.answers, 1);
 	assert_int_equal(l.lost, 1);
 	open_client(f, &l);
@@ -972,21 +991,24 @@ sync_child(const struct fixture *f)
 
 	if (ipc_sync_open("/nonexistent/x", "t", 100, &s) != -ENOENT ||
 	    ipc_call_once(f->path, "t", "echo", json_pack("{s:i}", "n", 7),
-		WAIT_MS, &result, &error) != E_OK || error != NULL ||
+		WAIT_MS, &result, &error) != E_OK ||
+	    error != NULL ||
 	    json_integer_value(json_object_get(result, "n")) != 7) {
 		return 1;
 	}
 	json_decref(result);
 	if (ipc_sync_open(f->path, "t", WAIT_MS, &s) != E_OK ||
 	    ipc_sync_call(s, "nothing", NULL, WAIT_MS, &result, &error) !=
-		E_OK || result != NULL ||
+		E_OK ||
+	    result != NULL ||
 	    json_integer_value(json_object_get(error, "code")) !=
 		IPC_NO_METHOD) {
 		return 2;
 	}
 	json_decref(error);
 	if (ipc_sync_call(s, "subscribe", NULL, WAIT_MS, &result, &error) !=
-		E_OK || result == NULL) {
+		E_OK ||
+	    result == NULL) {
 		return 3;
 	}
 	json_decref(result);
@@ -994,8 +1016,7 @@ sync_child(const struct fixture *f)
 		return 4;
 	}
 	json_decref(event);
-	if (ipc_sync_call(s, "keep", NULL, 50, &result, &error) !=
-	    E_TIMEOUT) {
+	if (ipc_sync_call(s, "keep", NULL, 50, &result, &error) != E_TIMEOUT) {
 		return 5;
 	}
 	ipc_sync_close(s);
