@@ -27,7 +27,9 @@ include config.mk
 # -- how things are compiled --------------------------------------------------
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wformat=2
-ALL_CPPFLAGS = -I. -I$(srcdir) -D_GNU_SOURCE -DHAVE_CONFIG_H $(LIB_CFLAGS) \
+ALL_CPPFLAGS = -I. -I$(srcdir) -D_GNU_SOURCE -DHAVE_CONFIG_H \
+	-DDAEMON_RUNDIR='"$(rundir)"' -DDAEMON_STATEDIR='"$(statedir)"' \
+	-DSYSCONFDIR='"$(sysconfdir)"' $(LIB_CFLAGS) \
 	$(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(WERROR) $(HARDEN_CFLAGS) $(SAN_FLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) $(SAN_FLAGS) $(LDFLAGS)
