@@ -79,7 +79,7 @@ class Combiner(Server):
         self.state = os.path.join(self.dir, "state")
         self.program = os.environ.get("COMBINER", "build/bin/combiner")
         self.wrap = shlex.split(os.environ.get("COMBINER_WRAP", ""))
-        self.options = ["-v"]
+        self.options = []
         self.keys, self.sources, self.zones = {}, {}, {}
         self.catalogs, self.templates = {}, {}
         self.server, self.remotes = {}, {}
@@ -93,45 +93,41 @@ class Combiner(Server):
             self.keys[key.id] = key
         return key
 
-    def source(self, name, key=None, uid=None):
+    def source(self, name, key=None, user=None):
         """An MSA that may contribute: by UPDATE with key, or locally."""
         self.key(key)
-        self.sources[name] = {"key": key, "uid": uid}
+        self.sources[name] = {"key": key, "user": user}
         return self
 
     def tls(self, cert):
         self.tls_port, self.tls_cert = self.lab.port(), cert
         return self
 
-    def _rules(self, master, notify, tsig, sources, master_tls, clients,
-               options):
+    def _rules(self, master, notify=(), tsig=None, sources=None,
+               master_tls=None, own_cert=None, clients=None, **options):
         self.key(tsig)
         masters = master if isinstance(master, list) else [master]
         return {"masters": masters, "notify": list(notify), "tsig": tsig,
                 "sources": self.sources if sources is None else sources,
-                "master_tls": master_tls, "clients": clients,
-                "options": options}
+                "master_tls": master_tls, "own_cert": own_cert,
+                "clients": clients, "options": options}
 
-    def zone(self, name, master, notify=(), tsig=None, sources=None,
-             master_tls=None, clients=None, **options):
+    def zone(self, name, master, **rules):
         """A zone.  notify: signers, who may transfer, too.  tsig guards both
-        sides.  master_tls: the master's Cert (master is then (address, TLS
-        port)).  clients: Certs that may transfer over TLS.  options: items of
-        the zone section, _ for -."""
-        self.zones[name] = self._rules(master, notify, tsig, sources,
-                                       master_tls, clients, options)
+        sides.  sources: names, all without it.  master_tls: the master's Cert
+        (master is then (address, TLS port)), own_cert: ours for it.  clients:
+        Certs that may transfer over TLS.  Others: items of the zone section,
+        _ for -."""
+        self.zones[name] = self._rules(master, **rules)
         return self
 
-    def template(self, name, master, notify=(), tsig=None, sources=None,
-                 master_tls=None, clients=None, **options):
+    def template(self, name, master, **rules):
         """For the members of a catalog's group."""
-        self.templates[name] = self._rules(master, notify, tsig, sources,
-                                           master_tls, clients, options)
+        self.templates[name] = self._rules(master, **rules)
         return self
 
-    def catalog(self, name, master, tsig=None, **options):
-        self.catalogs[name] = self._rules(master, (), tsig, {}, None, None,
-                                          options)
+    def catalog(self, name, master, **rules):
+        self.catalogs[name] = self._rules(master, sources={}, **rules)
         return self
 
     # -- configuration --------------------------------------------------------
@@ -152,16 +148,19 @@ class Combiner(Server):
                 sign = " "
         return "\n".join(out) + "\n" if rows else ""
 
-    def _remote(self, server, tsig, tls=None):
+    def _remote(self, server, rules, tls=None):
         addr, port = _endpoint(server)
+        tsig = rules["tsig"]
         name = f"r{port}" + (f"-{tsig.id}" if tsig else "")
         row = {"id": name, "address": f"{addr}@{port}"}
         if tsig:
             row["key"] = tsig.id
         if tls:
-            row["tls"] = True
-            row["pin"] = tls.pin
-            row["hostname"] = tls.name
+            row.update({"tls": True, "cert-key": tls.pin,
+                        "hostname": tls.name})
+            own = rules["own_cert"]
+            if own:
+                row.update({"cert-file": own.cert, "key-file": own.key})
         self.remotes[name] = row
         return name
 
@@ -178,16 +177,16 @@ class Combiner(Server):
         if rules["clients"]:
             name = "xot-" + "-".join(c.name for c in rules["clients"])
             acls[name] = {"id": name, "action": ["transfer"],
-                          "pin": [c.pin for c in rules["clients"]]}
-            names = [name] if not tsig else [name] + names
+                          "cert-key": [c.pin for c in rules["clients"]]}
+            names.insert(0, name)
         return names
 
     def _row(self, id_name, name, rules, acls):
         row = {id_name: name,
-               "master": [self._remote(m, rules["tsig"], rules["master_tls"])
+               "master": [self._remote(m, rules, rules["master_tls"])
                           for m in rules["masters"]]}
         if rules["notify"]:
-            row["notify"] = [self._remote(s, rules["tsig"])
+            row["notify"] = [self._remote(s, rules)
                              for s in rules["notify"]]
         row["acl"] = self._acl(rules, acls)
         if rules["sources"]:
@@ -208,12 +207,12 @@ class Combiner(Server):
                   "socket": self.sock}
         if self.tls_port:
             server.update({"listen-tls": f"{self.address}@{self.tls_port}",
-                           "tls-cert": self.tls_cert.cert,
-                           "tls-key": self.tls_cert.key})
+                           "cert-file": self.tls_cert.cert,
+                           "key-file": self.tls_cert.key})
         server.update((k.replace("_", "-"), v) for k, v in self.server.items())
         out = "server:\n" + "".join(
             f"    {k}: {self._value(v)}\n" for k, v in server.items())
-        out += "log:\n  - target: stderr\n    any: debug\n"
+        out += "log:\n    target: stderr\n    level: debug\n"
         out += self._section("key", [
             {"id": k.id, "algorithm": k.algorithm, "secret": k.secret}
             for k in self.keys.values()])
@@ -224,8 +223,8 @@ class Combiner(Server):
             row = {"id": name}
             if s["key"]:
                 row["key"] = s["key"].id
-            if s["uid"] is not None:
-                row["uid"] = s["uid"]
+            if s["user"] is not None:
+                row["user"] = s["user"]
             msas.append(row)
         out += self._section("msa", msas)
         out += self._section("template", templates)
