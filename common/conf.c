@@ -239,6 +239,12 @@ conf_errors(const struct conf *c)
 	return c->text != NULL ? c->text : "";
 }
 
+void
+conf_collect_end(struct conf *c)
+{
+	c->collects = false;
+}
+
 static int
 error_cmp(const void *va, const void *vb)
 {

@@ -47,8 +47,8 @@ struct conf_item {
 	int64_t min, max; /* INT, SIZE, TIME (ms); both 0: not negative */
 	const char *const *words; /* ENUM, NULL-ended; value = index */
 	const char *ref;  /* REF: section; several as "remote,remotes" */
-	uint16_t port;    /* ADDR: default port */
-	const char *man;  /* mdoc paragraph */
+	uint16_t port;    /* ADDR: default port; 0: the port stays 0 */
+	const char *man;  /* mdoc paragraph; NULL: the section's says it */
 };
 
 struct conf_section {
@@ -88,6 +88,10 @@ int conf_status(const struct conf *c);
  * collect: the lines so far, "" if none; lent.
  */
 const char *conf_errors(const struct conf *c);
+/* From now on they log, as those of a load without errs do. */
+void conf_collect_end(struct conf *c);
+/* Logs a warning for each file with a secret that others may read. */
+void conf_note_secrets(const struct conf *c);
 /* Logs each item that differs and needs a restart (CONF_RESTART). */
 void conf_note_restart(const struct conf *old, const struct conf *fresh);
 
@@ -97,10 +101,17 @@ const struct conf_row *conf_row(const struct conf *c, const char *section,
     size_t i);
 const struct conf_row *conf_find(const struct conf *c, const char *section,
     const char *id);
+/* A row of which nothing is set: the defaults of a section. */
+const struct conf_row *conf_defaults(const struct conf *c,
+    const char *section);
 const char *conf_id(const struct conf_row *row);
 int conf_line(const struct conf_row *row);
+/* The i that conf_row() gives this row for. */
+size_t conf_row_index(const struct conf_row *row);
 /* Was it written in the file (not the default)? */
 bool conf_is_set(const struct conf_row *row, const char *item);
+/* Number of items that were written, the id included. */
+size_t conf_set_count(const struct conf_row *row);
 /* Number of values; 0 when not set and without default. */
 size_t conf_values(const struct conf_row *row, const char *item);
 bool conf_bool(const struct conf_row *row, const char *item);

@@ -165,7 +165,7 @@ item_mdoc(FILE *f, const struct conf_item *item)
 
 	fprintf(f, ".It Cm %s : Ar %s%s\n", item->name, placeholder(item),
 	    (item->flags & CONF_MULTI) != 0 ? " ..." : "");
-	fprintf(f, "%s\n", item->man != NULL ? item->man : "");
+	fprintf(f, "%s\n", item->man);
 	item_limits(f, item);
 	if (item->type == CONF_REF) {
 		fprintf(f, "Refers to section %s.\n",
@@ -198,7 +198,9 @@ conf_schema_mdoc(const struct conf_section *schema)
 		    s->man != NULL ? s->man : "");
 		fprintf(f, ".Bl -tag -width Ds\n");
 		for (size_t i = 0; s->items[i].name != NULL; i++) {
-			item_mdoc(f, &s->items[i]);
+			if (s->items[i].man != NULL) {
+				item_mdoc(f, &s->items[i]);
+			}
 		}
 		fprintf(f, ".El\n");
 	}

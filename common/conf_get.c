@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/conf.h"
 #include "common/conf_impl.h"
@@ -15,6 +16,17 @@ conf_item_find(const struct conf_section *s, const char *name)
 		}
 	}
 	return NULL;
+}
+
+const struct conf_item *
+conf_item_id(const struct conf_section *s)
+{
+	const struct conf_item *i = s->items;
+
+	while (i->name != NULL && (i->flags & CONF_ID) == 0) {
+		i++;
+	}
+	return i;
 }
 
 struct conf_table *
@@ -100,6 +112,14 @@ conf_find(const struct conf *c, const char *section, const char *id)
 	return t != NULL ? conf_table_row(t, id) : NULL;
 }
 
+const struct conf_row *
+conf_defaults(const struct conf *c, const char *section)
+{
+	const struct conf_table *t = conf_table_find(c, section);
+
+	return t != NULL ? t->defaults : NULL;
+}
+
 const char *
 conf_id(const struct conf_row *row)
 {
@@ -122,6 +142,18 @@ bool
 conf_is_set(const struct conf_row *row, const char *item)
 {
 	return own_entry(row, item) != NULL;
+}
+
+size_t
+conf_set_count(const struct conf_row *row)
+{
+	return row->count;
+}
+
+size_t
+conf_row_index(const struct conf_row *row)
+{
+	return row->seq;
 }
 
 size_t
@@ -202,6 +234,42 @@ conf_ref(const struct conf_row *row, const char *item, size_t i)
 	const struct conf_value *v = value_at(row, item, i);
 
 	return v != NULL ? v->u.ref : NULL;
+}
+
+static bool
+holds_secret(const struct conf *c, size_t file)
+{
+	for (size_t i = 0; i < c->ntables; i++) {
+		const struct conf_table *t = &c->tables[i];
+
+		for (size_t k = 0; k < t->count; k++) {
+			const struct conf_row *row = t->rows[k];
+
+			for (size_t j = 0; j < row->count; j++) {
+				const struct conf_entry *e = &row->entries[j];
+
+				if (e->at.file == file &&
+				    (e->item->flags & CONF_SECRET) != 0) {
+					return true;
+				}
+			}
+		}
+	}
+	return false;
+}
+
+void
+conf_note_secrets(const struct conf *c)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < c->nfiles; i++) {
+		if (stat(c->files[i], &st) == 0 &&
+		    (st.st_mode & S_IRWXO) != 0 && holds_secret(c, i)) {
+			log_warning(NULL, "%s has a secret in it, and everybody "
+			    "may read or write it", c->files[i]);
+		}
+	}
 }
 
 static bool

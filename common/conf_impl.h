@@ -139,6 +139,7 @@ unsigned conf_distance(const char *a, const char *b);
 /* conf_get.c */
 const struct conf_item *conf_item_find(const struct conf_section *s,
     const char *name);
+const struct conf_item *conf_item_id(const struct conf_section *s);
 struct conf_table *conf_table_find(const struct conf *c, const char *name);
 struct conf_row *conf_table_row(const struct conf_table *t, const char *id);
 /* The entry of the row, then of the defaults, or NULL. */

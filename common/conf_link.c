@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/conf_impl.h"
+#include "common/dns_name.h"
 #include "common/errcode.h"
 
 #define WORD_MAX 64 /* longer words get no suggestion */
@@ -127,8 +128,21 @@ static bool
 resolve(const struct conf_table *t, void *arg)
 {
 	struct conf_value *v = arg;
+	uint8_t name[NAME_MAX_LEN];
+	char s[NAME_STRLEN];
 
 	v->u.ref = conf_table_row(t, v->text);
+	if (v->u.ref != NULL || !t->section->is_list ||
+	    conf_item_id(t->section)->type != CONF_NAME ||
+	    name_from_str(v->text, name) < 0) {
+		return v->u.ref != NULL;
+	}
+	/* ids that are names: case and the last dot make no difference */
+	name_to_lower(name);
+	v->u.ref = conf_table_row(t, name_to_str(name, s));
+	if (v->u.ref != NULL) {
+		v->text = v->u.ref->id;
+	}
 	return v->u.ref != NULL;
 }
 

@@ -245,17 +245,6 @@ on_section(struct parse *p)
 	}
 }
 
-static const struct conf_item *
-id_item(const struct conf_section *s)
-{
-	const struct conf_item *i = s->items;
-
-	while (i->name != NULL && (i->flags & CONF_ID) == 0) {
-		i++;
-	}
-	return i;
-}
-
 static void
 on_id(struct parse *p)
 {
@@ -272,7 +261,7 @@ on_id(struct parse *p)
 		    "this section is no list, no \"-\" is allowed");
 		return;
 	}
-	item = id_item(p->table->section);
+	item = conf_item_id(p->table->section);
 	if (strcmp(item->name, p->yp->key) != 0) {
 		conf_report(p->c, here(p), NULL, p->table->section->name,
 		    "expected \"- %s:\", not \"- %s:\"", item->name,
@@ -313,7 +302,7 @@ on_item(struct parse *p)
 			conf_report(p->c, here(p), NULL,
 			    p->table->section->name,
 			    "expected \"- %s:\" first",
-			    id_item(p->table->section)->name);
+			    conf_item_id(p->table->section)->name);
 			p->said_no_id = true;
 		}
 		return;

@@ -333,7 +333,11 @@ parse_net(struct conf *c, const struct conf_item *item, const char *text,
 	if (net_addr_parse(text, item->port, &addr) != E_OK) {
 		return E_INVAL;
 	}
-	net_addr_str(&addr, s);
+	if (net_addr_port(&addr) == 0) {
+		net_addr_host_str(&addr, s);
+	} else {
+		net_addr_str(&addr, s);
+	}
 	return keep(c, v, s, strlen(s));
 }
 

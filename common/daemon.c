@@ -102,6 +102,7 @@ read_conf(const struct daemon *d, struct conf **out, char **errs)
 		*errs = strdup(conf_errors(conf));
 	}
 	r = conf_status(conf);
+	conf_collect_end(conf);
 	if (r == E_OK) {
 		*out = conf;
 	} else {
@@ -184,6 +185,7 @@ daemon_reload(struct daemon *d)
 		r = d->ops->reload(d, fresh);
 	}
 	if (r == E_OK) {
+		conf_note_secrets(fresh);
 		conf_note_restart(d->conf, fresh);
 		old = d->conf;
 		d->conf = fresh;
@@ -381,6 +383,7 @@ start(struct daemon *d)
 		}
 	}
 	apply_log(d, d->conf);
+	conf_note_secrets(d->conf);
 	r = loop_new(&d->loop);
 	if (r != E_OK) {
 		return r;

@@ -133,7 +133,7 @@ test_values(void **state)
 				 "  - domain: ZONE.Example\n"
 				 "    master: a\n"
 				 "    master: [ group, a ]\n"
-				 "    parent: other.example.\n"
+				 "    parent: Other.example\n"
 				 "  - domain: other.example\n"
 				 "    master: a\n"
 				 "remotes:\n"
