@@ -66,8 +66,8 @@ struct combiner_rules {
 };
 
 struct combiner_zone_conf {
-	uint8_t name[NAME_MAX_LEN]; /* lower case */
-	char *name_str;
+	uint8_t *name;  /* lower case */
+	char *name_str; /* in the same memory */
 	const struct combiner_rules *rules;
 };
 
