@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/dns_wire.h"
 #include "common/errcode.h"
 
 #define LABEL_MAX 63
@@ -85,8 +86,12 @@ name_from_msg(const uint8_t *msg, size_t len, size_t pos,
 			*end = pos + 2;
 		}
 		jumped = true;
-		/* each jump goes back further, so it must come to an end */
-		if (to >= limit) {
+		/*
+		 * Each jump goes back further, so it must come to an end.
+		 * No name stands in the header, and what is there changes when
+		 * a message is passed on.
+		 */
+		if (to >= limit || to < DNS_HEADER_LEN) {
 			return E_MALF;
 		}
 		limit = to;

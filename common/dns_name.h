@@ -20,7 +20,7 @@ size_t name_check(const uint8_t *p, size_t len);
 unsigned name_labels(const uint8_t *name); /* root not counted */
 /*
  * Copies the name at offset pos of a message, following pointers (which must
- * go backwards).  end: where the name ends in the message (may be NULL).
+ * go backwards, and not into the header).  end: where the name ends in the message (may be NULL).
  * Returns the length written to out[NAME_MAX_LEN], or E_MALF.
  */
 int name_from_msg(const uint8_t *msg, size_t len, size_t pos,

@@ -154,8 +154,10 @@ put_fixed(struct dns_pack *p, const void *data, size_t n)
 	if (p->cap - p->len < n) {
 		return false;
 	}
-	memcpy(p->msg + p->len, data, n);
-	p->len += n;
+	if (n > 0) { /* data may be NULL else */
+		memcpy(p->msg + p->len, data, n);
+		p->len += n;
+	}
 	return true;
 }
 
@@ -180,8 +182,11 @@ put_rdata(struct dns_pack *p, uint16_t type, const uint8_t *rdata, uint16_t len)
 		names = 0;
 		break;
 	}
-	if (names == 0 || len < pre || !put_fixed(p, rdata, pre)) {
-		return names == 0 && put_fixed(p, rdata, len);
+	if (names == 0 || len < pre) {
+		return put_fixed(p, rdata, len); /* as it is */
+	}
+	if (!put_fixed(p, rdata, pre)) {
+		return false;
 	}
 	for (n = pre; names > 0; names--) {
 		size_t nl = name_check(rdata + n, len - n);
@@ -200,11 +205,14 @@ int
 dns_pack_question(struct dns_pack *p, const uint8_t *name, uint16_t type,
     uint16_t class)
 {
+	size_t start = p->len;
 	uint8_t fixed[4];
 
 	put_be16(fixed, type);
 	put_be16(fixed + 2, class);
 	if (!put_name(p, name) || !put_fixed(p, fixed, 4)) {
+		forget_from(p, start);
+		p->len = start;
 		return E_SPACE;
 	}
 	p->count[0]++;

@@ -330,8 +330,9 @@ dns_soa_read(const uint8_t *rdata, size_t len, struct dns_soa *soa)
 const char *
 dns_type_str(uint16_t type)
 {
-	static char ring[4][16];
-	static unsigned next;
+	/* of the thread: archives are written in the pool */
+	static _Thread_local char ring[4][16];
+	static _Thread_local unsigned next;
 	char *s = ring[next++ % 4];
 
 	if (knot_rrtype_to_string(type, s, sizeof(ring[0])) < 0) {
