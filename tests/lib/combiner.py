@@ -104,20 +104,23 @@ class Combiner(Server):
         return self
 
     def _rules(self, master, notify=(), tsig=None, sources=None,
-               master_tls=None, own_cert=None, clients=None, **options):
+               master_tls=None, own_cert=None, clients=None, remote=None,
+               acl=None, **options):
         self.key(tsig)
         masters = master if isinstance(master, list) else [master]
         return {"masters": masters, "notify": list(notify), "tsig": tsig,
                 "sources": self.sources if sources is None else sources,
                 "master_tls": master_tls, "own_cert": own_cert,
-                "clients": clients, "options": options}
+                "clients": clients, "remote": remote or {}, "acl": acl or {},
+                "options": options}
 
     def zone(self, name, master, **rules):
         """A zone.  notify: signers, who may transfer, too.  tsig guards both
         sides.  sources: names, all without it.  master_tls: the master's Cert
         (master is then (address, TLS port)), own_cert: ours for it.  clients:
-        Certs that may transfer over TLS.  Others: items of the zone section,
-        _ for -."""
+        Certs that may transfer over TLS.  remote, acl: items of the masters'
+        remotes and of the rule, in place of these or more.  Others: items of
+        the zone section, _ for -."""
         self.zones[name] = self._rules(master, **rules)
         return self
 
@@ -148,7 +151,15 @@ class Combiner(Server):
                 sign = " "
         return "\n".join(out) + "\n" if rows else ""
 
-    def _remote(self, server, rules, tls=None):
+    @staticmethod
+    def _named(rows, row):
+        """Puts the row under its id, or another if that is taken."""
+        while rows.get(row["id"], row) != row:
+            row["id"] += "-"
+        rows[row["id"]] = row
+        return row["id"]
+
+    def _remote(self, server, rules, tls=None, more=None):
         addr, port = _endpoint(server)
         tsig = rules["tsig"]
         name = f"r{port}" + (f"-{tsig.id}" if tsig else "")
@@ -161,8 +172,8 @@ class Combiner(Server):
             own = rules["own_cert"]
             if own:
                 row.update({"cert-file": own.cert, "key-file": own.key})
-        self.remotes[name] = row
-        return name
+        row.update(more or {})
+        return self._named(self.remotes, row)
 
     def _acl(self, rules, acls):
         tsig = rules["tsig"]
@@ -172,8 +183,8 @@ class Combiner(Server):
             row["key"] = tsig.id
         else:
             row["address"] = "127.0.0.0/8"
-        acls[name] = row
-        names = [name]
+        row.update(rules["acl"])
+        names = [self._named(acls, row)]
         if rules["clients"]:
             name = "xot-" + "-".join(c.name for c in rules["clients"])
             acls[name] = {"id": name, "action": ["transfer"],
@@ -183,7 +194,8 @@ class Combiner(Server):
 
     def _row(self, id_name, name, rules, acls):
         row = {id_name: name,
-               "master": [self._remote(m, rules, rules["master_tls"])
+               "master": [self._remote(m, rules, rules["master_tls"],
+                                       rules["remote"])
                           for m in rules["masters"]]}
         if rules["notify"]:
             row["notify"] = [self._remote(s, rules)

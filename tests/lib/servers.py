@@ -45,6 +45,11 @@ class ZoneServer(Server):
         return self._add(zone, role="primary", notify=list(notify), tsig=tsig,
                          update_key=update_key)
 
+    def change_file(self, zone, text):
+        """A new version of a zone from its file."""
+        self.set_zone(zone, text)
+        self.reload(zone)
+
     def secondary(self, zone, master, notify=(), tsig=None):
         return self._add(zone, role="secondary", master=master,
                          notify=list(notify), tsig=tsig)
@@ -213,6 +218,11 @@ class Bind(ZoneServer):
         self.tls_port, self.tls_cert = self.lab.port(), cert
         return self
 
+    def static(self, zone):
+        """No UPDATE: a change of the zone's file is what makes its IXFR."""
+        self.zones[zone]["static"] = True
+        return self
+
     def secondary(self, zone, master, notify=(), tsig=None, tls_ca=None):
         """tls_ca: the master's Cert; master is then (address, TLS port)."""
         super().secondary(zone, master, notify, tsig)
@@ -296,6 +306,7 @@ class Bind(ZoneServer):
             u = f'key "{z["update_key"].id}"' if z["update_key"] \
                 else "127.0.0.0/8"
             lines += ["type primary;", f'file "{self.zone_file(zone)}";',
+                      "ixfr-from-differences yes;" if z.get("static") else
                       f"allow-update {{ {u}; }};"]
         else:
             up = ""
@@ -400,6 +411,8 @@ class Nsd(ZoneServer):
         for s in z["notify"]:
             addr, port = _endpoint(s)
             lines.append(f"  notify: {addr}@{port} {key}")
+        if z["role"] == "primary":
+            lines += ["  store-ixfr: yes", "  create-ixfr: yes"]
         if z["role"] == "secondary":
             addr, port = _endpoint(z["master"])
             how = f"AXFR {addr}@{port} {key} up" if z["tls_ca"] else \
