@@ -261,15 +261,31 @@ ipc_msg_result(const json_t *id, json_t *result, size_t *len, bool *too_long)
 	    len, too_long);
 }
 
+/* Of a text that is not UTF-8, as it was cut or came from elsewhere. */
+static json_t *
+ascii_string(const char *s)
+{
+	char *copy = strdup(s);
+	json_t *v;
+
+	for (char *p = copy; p != NULL && *p != '\0'; p++) {
+		if ((unsigned char)*p >= 0x80) {
+			*p = '?';
+		}
+	}
+	v = copy != NULL ? json_string(copy) : NULL;
+	free(copy);
+	return v;
+}
+
 char *
 ipc_msg_error(
     const json_t *id, int code, const char *message, json_t *data, size_t *len)
 {
-	/* Text that was cut, or came from elsewhere, may not be UTF-8. */
 	json_t *text = json_string(message);
 
 	if (text == NULL) {
-		text = json_string("error (its text is not UTF-8)");
+		text = ascii_string(message);
 	}
 	return to_line(json_pack("{s:s, s:o, s:{s:i, s:o, s:o*}}", "jsonrpc",
 			   "2.0", "id", id_copy(id), "error", "code", code,
