@@ -172,7 +172,7 @@ static void
 check_remote_tls(struct conf *conf, const struct conf_row *row)
 {
 	static const char *const tls_items[] = { "cert-key", "ca-file",
-		"hostname", "cert-file", "key-file", "alpn" };
+		"hostname", "cert-file", "key-file" };
 	bool has_ca = conf_is_set(row, "ca-file");
 
 	for (size_t i = 0; i < sizeof(tls_items) / sizeof(tls_items[0]) &&

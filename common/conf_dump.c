@@ -145,15 +145,15 @@ static void
 item_limits(FILE *f, const struct conf_item *item)
 {
 	char want[CONF_EXPECT_LEN];
+	const char *limits;
 
 	(void)conf_value_expected(item, want);
 	if (item->type == CONF_ENUM) {
-		fprintf(f, "Expected is %s.\n", want);
+		fprintf(f, "One of%s.\n", want + strlen("one of"));
 	} else if (item->min != 0 || item->max != 0) {
-		const char *limits = strstr(want, " between ");
-
+		limits = strstr(want, "between ");
 		if (limits != NULL) {
-			fprintf(f, "Allowed is what is%s.\n", limits);
+			fprintf(f, "B%s.\n", limits + 1);
 		}
 	}
 }

@@ -178,6 +178,14 @@ unknown_item(struct parse *p)
 	    near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
 
+/* A folder that is not there holds no files; other errors stop. */
+static int
+on_glob_error(const char *path, int err)
+{
+	(void)path;
+	return err != ENOENT && err != ENOTDIR;
+}
+
 /* `include: path`, wildcards allowed. */
 static void
 on_include(struct parse *p)
@@ -198,7 +206,7 @@ on_include(struct parse *p)
 		conf_report(p->c, here(p), NULL, "include", "expected a path");
 		return;
 	}
-	r = glob(v.text, GLOB_ERR, NULL, &g);
+	r = glob(v.text, 0, on_glob_error, &g);
 	if (r == GLOB_NOMATCH) {
 		/* a pattern may match nothing, a name must be there */
 		if (strpbrk(v.text, "*?[") == NULL) {

@@ -224,9 +224,7 @@ test_errors(void **state)
 		{ "remote:\n  - id: r\n    address: ::1\n"
 		  "    hostname: x.example\n    alpn: strict\n",
 		    "text:4: remote[r].hostname: has a meaning only with "
-		    "tls: on\n"
-		    "text:5: remote[r].alpn: has a meaning only with tls: "
-		    "on\n" },
+		    "tls: on\n" },
 		{ "acl:\n  - id: a\n    address: ::1\n",
 		    "text:2: acl[a].action: must be given: expected transfer, "
 		    "notify, query\n" },

@@ -368,6 +368,7 @@ test_include(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	put_file(dir, "main.conf", "include: sub/*.conf\n"
 				   "include: none-*.conf\n"
+				   "include: none/*.conf\n"
 				   "server:\n  file: main.key\n");
 	put_file(dir, "sub/a.conf", "server:\n  text: hello\n");
 	put_file(dir, "sub/b.conf", "remote:\n  - id: a\n    address: ::1\n");
