@@ -41,7 +41,9 @@ read_header(struct base *b)
 	if (table == 0) {
 		return E_OK;
 	}
-	if (table < b->msgs_end || table % 4 != 0 || index % 8 != 0 ||
+	/* neither lies outside, so no sum below can wrap */
+	if (table > b->len || index > b->len || table < b->msgs_end ||
+	    table % 4 != 0 || index % 8 != 0 ||
 	    index < table + 4ull * b->nmsgs ||
 	    b->len != index + 8ull * b->nrecords) {
 		return E_STORE;

@@ -271,6 +271,9 @@ base_builder_rr(struct base_builder *bb, const uint8_t *zone,
 		}
 		ret = dns_pack_rr(&bb->pack, owner, type, class, ttl, rdata,
 		    rdlen);
+		if (ret == E_OK && cap == DNS_MSG_MAX) {
+			return flush_pack(bb); /* alone in its message */
+		}
 		if (ret != E_SPACE) {
 			return ret;
 		}
@@ -320,6 +323,9 @@ base_sort(struct base_entry *e, size_t count)
 	enum { BITS = 11, SLOTS = 1 << BITS, PASSES = 3 };
 	struct base_entry *tmp, *from = e, *to;
 
+	if (count == 0) {
+		return E_OK; /* e may be NULL */
+	}
 	if (count < SLOTS) {
 		qsort(e, count, sizeof(*e), entry_cmp);
 		return E_OK;
@@ -505,7 +511,7 @@ out:
 		free(*dups);
 		*dups = NULL;
 		*ndups = 0;
-		base_unref(b);
+		base_discard(b, bb->dir);
 		b = NULL;
 	}
 	base_builder_free(bb);
