@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 
+from . import dnsio
 from .lab import LabError, Server
 from .servers import _endpoint
 
@@ -93,10 +94,11 @@ class Combiner(Server):
             self.keys[key.id] = key
         return key
 
-    def source(self, name, key=None, user=None):
-        """An MSA that may contribute: by UPDATE with key, or locally."""
+    def source(self, name, key=None, uid=None):
+        """An MSA that may contribute: by UPDATE with key, or on the local
+        socket as the user uid (number or name)."""
         self.key(key)
-        self.sources[name] = {"key": key, "user": user}
+        self.sources[name] = {"key": key, "uid": uid}
         return self
 
     def tls(self, cert):
@@ -235,8 +237,8 @@ class Combiner(Server):
             row = {"id": name}
             if s["key"]:
                 row["key"] = s["key"].id
-            if s["user"] is not None:
-                row["user"] = s["user"]
+            if s["uid"] is not None:
+                row["user"] = s["uid"]
             msas.append(row)
         out += self._section("msa", msas)
         out += self._section("template", templates)
@@ -255,6 +257,9 @@ class Combiner(Server):
         if self.offset is not None:
             cmd += ["-T", str(self.offset)]
         return cmd
+
+    def query_key(self, zone):
+        return self.zones[zone]["tsig"] if zone in self.zones else None
 
     def is_ready(self):
         if not os.path.exists(self.sock):
@@ -284,6 +289,11 @@ class Combiner(Server):
         if status not in (None, 0, -signal.SIGKILL):
             raise LabError(f"{self.name}: exit status {status}")
         return status
+
+    def serial(self, zone, **kw):
+        """With the zone's key: without it the question is refused."""
+        kw.setdefault("key", self.zones.get(zone, {}).get("tsig"))
+        return dnsio.serial(self, zone, **kw)
 
     # -- local messages -------------------------------------------------------
     def connect(self):
