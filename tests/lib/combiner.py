@@ -94,11 +94,11 @@ class Combiner(Server):
             self.keys[key.id] = key
         return key
 
-    def source(self, name, key=None, uid=None):
+    def source(self, name, key=None, user=None):
         """An MSA that may contribute: by UPDATE with key, or on the local
-        socket as the user uid (number or name)."""
+        socket as this user (number or name)."""
         self.key(key)
-        self.sources[name] = {"key": key, "uid": uid}
+        self.sources[name] = {"key": key, "user": user}
         return self
 
     def tls(self, cert):
@@ -237,8 +237,8 @@ class Combiner(Server):
             row = {"id": name}
             if s["key"]:
                 row["key"] = s["key"].id
-            if s["uid"] is not None:
-                row["user"] = s["uid"]
+            if s["user"] is not None:
+                row["user"] = s["user"]
             msas.append(row)
         out += self._section("msa", msas)
         out += self._section("template", templates)
