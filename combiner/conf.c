@@ -293,6 +293,9 @@ combiner_conf_new(struct conf *conf, struct combiner_conf **out)
 	if (r == E_OK) {
 		r = acl_db_new(conf, &c->acl);
 	}
+	if (r == E_CONF) {
+		r = E_OK; /* is in the status of conf; what else is wrong? */
+	}
 	if (r == E_OK) {
 		r = combiner_sources_new(conf, c);
 	}

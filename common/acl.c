@@ -347,15 +347,12 @@ acl_db_new(struct conf *conf, struct acl_db **out)
 		r = build_rule(conf, db, conf_row(conf, "acl", i),
 		    &db->rules[i]);
 	}
-	if (r == E_OK) {
-		r = conf_status(conf);
-	}
-	if (r == E_OK) {
-		*out = db;
-	} else {
+	if (r != E_OK) {
 		acl_db_free(db);
+		return r;
 	}
-	return r;
+	*out = db;
+	return conf_status(conf);
 }
 
 void

@@ -71,7 +71,8 @@ extern const struct conf_item acl_remote_items[];
 extern const struct conf_item acl_rule_items[];
 /*
  * Builds from a checked configuration; reads secrets and certificates.  What
- * does not fit is reported by conf_error().
+ * does not fit is reported by conf_error().  On E_CONF there is an *out, too,
+ * good only for pointers to its rows, so that the caller can check the rest.
  */
 int acl_db_new(struct conf *conf, struct acl_db **out);
 void acl_db_free(struct acl_db *db);
