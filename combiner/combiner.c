@@ -93,6 +93,18 @@ unlisten(struct combiner *c, const struct combiner_conf *from,
 	}
 }
 
+/* A reload may open such a port again, by then as an ordinary user. */
+static bool
+has_low_port(const struct net_addr *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (net_addr_port(&list[i]) < IPPORT_RESERVED) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int
 combiner_pre_drop(struct daemon *d)
 {
@@ -117,6 +129,9 @@ combiner_pre_drop(struct daemon *d)
 	         service_dns_on_request, c, &c->server)) != E_OK) {
 		return ret;
 	}
+	d->keep_net_bind = has_low_port(c->conf->listen, c->conf->nlisten) ||
+			   has_low_port(c->conf->listen_tls,
+			       c->conf->nlisten_tls);
 	return listen_all(c, c->conf);
 }
 

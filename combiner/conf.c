@@ -83,19 +83,18 @@ take_limits(const struct conf_row *row, struct combiner_conf *c)
 }
 
 static int
-take_tls(struct conf *conf, const struct conf_row *row,
-    struct combiner_conf *c)
+take_tls(struct conf *conf, const struct conf_row *row, struct combiner_conf *c)
 {
 	size_t n = conf_values(row, "cert-key");
-	uint8_t (*pins)[TLS_PIN_LEN];
+	uint8_t(*pins)[TLS_PIN_LEN];
 	struct tls_conf tc = {
-		.is_server = true,
-		.cert_file = conf_str(row, "cert-file", 0),
-		.key_file = conf_str(row, "key-file", 0),
-		.ca_file = conf_str(row, "ca-file", 0),
-		.npins = n,
-		.need_peer_cert = conf_int(row, "client-cert") != 0,
-		.alpn = TLS_ALPN_STRICT,
+	    .is_server = true,
+	    .cert_file = conf_str(row, "cert-file", 0),
+	    .key_file = conf_str(row, "key-file", 0),
+	    .ca_file = conf_str(row, "ca-file", 0),
+	    .npins = n,
+	    .need_peer_cert = conf_int(row, "client-cert") != 0,
+	    .alpn = TLS_ALPN_STRICT,
 	};
 	char msg[256] = "";
 
@@ -109,10 +108,10 @@ take_tls(struct conf *conf, const struct conf_row *row,
 		return E_NOMEM;
 	}
 	for (size_t i = 0; i < n; i++) {
-		memcpy(pins[i], conf_bytes(row, "cert-key", i, NULL),
-		    TLS_PIN_LEN);
+		memcpy(
+		    pins[i], conf_bytes(row, "cert-key", i, NULL), TLS_PIN_LEN);
 	}
-	tc.pins = (const uint8_t (*)[TLS_PIN_LEN])pins;
+	tc.pins = (const uint8_t(*)[TLS_PIN_LEN])pins;
 	if (tls_ctx_new(&tc, &c->tls, msg, sizeof(msg)) != E_OK) {
 		conf_error(conf, row, "listen-tls", "%s", msg);
 	}
@@ -127,7 +126,8 @@ take_server(struct conf *conf, struct combiner_conf *c)
 
 	if (take_addrs(row, "listen", &c->listen, &c->nlisten) != E_OK ||
 	    take_addrs(row, "listen-tls", &c->listen_tls, &c->nlisten_tls) !=
-	    E_OK || take_paths(row, c) != E_OK) {
+		E_OK ||
+	    take_paths(row, c) != E_OK) {
 		return E_NOMEM;
 	}
 	take_limits(row, c);
@@ -184,8 +184,9 @@ pick_rules(const struct pick *p, const struct conf_row *row,
 	if (base != NULL && conf_set_count(row) == p->own_items) {
 		*out = p->c->templates[conf_row_index(base)];
 	} else {
-		ret = combiner_rules_new(p->conf, p->c, row, base != NULL ?
-		    base : conf_defaults(p->conf, "template"), &r);
+		ret = combiner_rules_new(p->conf, p->c, row,
+		    base != NULL ? base : conf_defaults(p->conf, "template"),
+		    &r);
 		if (ret != E_OK) {
 			return ret;
 		}
@@ -200,8 +201,8 @@ pick_rules(const struct pick *p, const struct conf_row *row,
 }
 
 static int
-take_zone(struct pick *p, const struct conf_row *row,
-    struct combiner_zone_conf *z)
+take_zone(
+    struct pick *p, const struct conf_row *row, struct combiner_zone_conf *z)
 {
 	size_t name_len, str_len = strlen(conf_id(row)) + 1;
 	const uint8_t *name = conf_bytes(row, "domain", 0, &name_len);
@@ -231,7 +232,7 @@ take_catalog(struct pick *p, const struct conf_row *row,
 	}
 	cat->mass_removal = conf_bool(row, "catalog-mass-removal");
 	p->own_items = 1u + conf_is_set(row, "template") +
-	    conf_is_set(row, "catalog-mass-removal");
+		       conf_is_set(row, "catalog-mass-removal");
 	if (conf_find(p->conf, "zone", conf_id(row)) != NULL) {
 		conf_error(p->conf, row, "domain",
 		    "there is a zone of this name in section zone, too");
@@ -252,7 +253,7 @@ take_zones(struct conf *conf, struct combiner_conf *c)
 {
 	size_t nzones = conf_count(conf, "zone");
 	size_t ncatalogs = conf_count(conf, "catalog");
-	struct pick p = { .conf = conf, .c = c };
+	struct pick p = {.conf = conf, .c = c};
 	int r = E_OK;
 
 	p.standard = conf_find(conf, "template", DEFAULT_TEMPLATE);
@@ -268,8 +269,8 @@ take_zones(struct conf *conf, struct combiner_conf *c)
 	}
 	for (size_t i = 0; i < ncatalogs && r == E_OK; i++) {
 		c->ncatalogs = i + 1;
-		r = take_catalog(&p, conf_row(conf, "catalog", i),
-		    &c->catalogs[i]);
+		r = take_catalog(
+		    &p, conf_row(conf, "catalog", i), &c->catalogs[i]);
 	}
 	if (r == E_OK) {
 		qsort(c->zones, c->nzones, sizeof(c->zones[0]), zone_cmp);
@@ -318,12 +319,12 @@ combiner_conf_new(struct conf *conf, struct combiner_conf **out)
 
 /* The row that has to do with rules that a zone has for itself. */
 static void
-check_own(struct conf *conf, const struct combiner_conf *c,
-    const char *section, const char *id, const struct combiner_rules *rules)
+check_own(struct conf *conf, const struct combiner_conf *c, const char *section,
+    const char *id, const struct combiner_rules *rules)
 {
 	if (rules->id == NULL && c->nown > 0) {
-		combiner_rules_check_tls(conf, conf_find(conf, section, id),
-		    rules);
+		combiner_rules_check_tls(
+		    conf, conf_find(conf, section, id), rules);
 	}
 }
 
@@ -340,12 +341,12 @@ combiner_conf_check(struct conf *conf)
 		return;
 	}
 	for (size_t i = 0; i < c->ntemplates; i++) {
-		combiner_rules_check_tls(conf, conf_row(conf, "template", i),
-		    c->templates[i]);
+		combiner_rules_check_tls(
+		    conf, conf_row(conf, "template", i), c->templates[i]);
 	}
 	for (size_t i = 0; i < c->nzones; i++) {
-		check_own(conf, c, "zone", c->zones[i].name_str,
-		    c->zones[i].rules);
+		check_own(
+		    conf, c, "zone", c->zones[i].name_str, c->zones[i].rules);
 	}
 	for (size_t i = 0; i < c->ncatalogs; i++) {
 		check_own(conf, c, "catalog", c->catalogs[i].name_str,

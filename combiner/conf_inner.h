@@ -14,7 +14,8 @@ int combiner_rules_new(struct conf *conf, const struct combiner_conf *c,
     const struct conf_row *own, const struct conf_row *base,
     struct combiner_rules **out);
 void combiner_rules_free(struct combiner_rules *r);
-/* Warns where a zone travels over TLS on one way and in the clear on another. */
+/* Warns where a zone travels over TLS on one way and in the clear on another.
+ */
 void combiner_rules_check_tls(struct conf *conf, const struct conf_row *row,
     const struct combiner_rules *r);
 

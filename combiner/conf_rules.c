@@ -6,7 +6,7 @@
 #include "common/errcode.h"
 
 /* As the words of omit-types in conf_schema.c: NS, KEY, DNSKEY, CDS, … */
-static const uint16_t managed_types[] = { 2, 25, 48, 59, 60, 62 };
+static const uint16_t managed_types[] = {2, 25, 48, 59, 60, 62};
 #define NTYPES (sizeof(managed_types) / sizeof(managed_types[0]))
 
 struct rows {
@@ -19,8 +19,8 @@ struct rows {
 static const struct conf_row *
 row_of(const struct rows *rows, const char *item)
 {
-	return rows->own != NULL && conf_is_set(rows->own, item) ? rows->own :
-								   rows->base;
+	return rows->own != NULL && conf_is_set(rows->own, item) ? rows->own
+								 : rows->base;
 }
 
 static int64_t
@@ -33,19 +33,19 @@ number(const struct rows *rows, const char *item)
  * list[] becomes pointers into array[], one for each reference: the elements
  * of the array are in the order of the rows that they were made of.
  */
-#define TAKE_LIST(rows, item, array, list, n) \
-	do { \
-		const struct conf_row *row_ = row_of(rows, item); \
-		size_t n_ = conf_values(row_, item); \
-\
-		(list) = calloc(n_ + 1, sizeof((list)[0])); \
-		if ((list) == NULL) { \
-			return E_NOMEM; \
-		} \
-		for (; (n) < n_; (n)++) { \
-			(list)[n] = &(array)[conf_row_index( \
-			    conf_ref(row_, item, n))]; \
-		} \
+#define TAKE_LIST(rows, item, array, list, n)                                  \
+	do {                                                                   \
+		const struct conf_row *row_ = row_of(rows, item);              \
+		size_t n_ = conf_values(row_, item);                           \
+                                                                               \
+		(list) = calloc(n_ + 1, sizeof((list)[0]));                    \
+		if ((list) == NULL) {                                          \
+			return E_NOMEM;                                        \
+		}                                                              \
+		for (; (n) < n_; (n)++) {                                      \
+			(list)[n] =                                            \
+			    &(array)[conf_row_index(conf_ref(row_, item, n))]; \
+		}                                                              \
 	} while (0)
 
 static int
@@ -85,8 +85,8 @@ take_numbers(const struct rows *rows, struct combiner_rules *r)
 	r->allow_cds_delete = number(rows, "allow-cds-delete") != 0;
 	r->owner_serial_reset = number(rows, "owner-serial-reset") != 0;
 	r->expire = (enum combiner_expire)number(rows, "expire");
-	r->owner_signatures = (enum combiner_owner_sig)number(rows,
-	    "owner-signatures");
+	r->owner_signatures =
+	    (enum combiner_owner_sig)number(rows, "owner-signatures");
 	r->max_records = (uint64_t)number(rows, "transfer-max-records");
 	r->max_octets = (uint64_t)number(rows, "transfer-max-size");
 	r->idle_ms = (uint64_t)number(rows, "transfer-idle-timeout");
@@ -97,8 +97,8 @@ take_numbers(const struct rows *rows, struct combiner_rules *r)
 	r->retry_max_ms = (uint64_t)number(rows, "retry-max-interval");
 	r->notify_retry_ms = (uint64_t)number(rows, "notify-retry");
 	r->notify_tries = (unsigned)number(rows, "notify-tries");
-	r->signer_serial_wait_ms = (uint64_t)number(rows,
-	    "signer-serial-timeout");
+	r->signer_serial_wait_ms =
+	    (uint64_t)number(rows, "signer-serial-timeout");
 	r->journal_versions = (unsigned)number(rows, "journal-versions");
 	r->journal_percent = (unsigned)number(rows, "journal-percent");
 }
@@ -123,7 +123,7 @@ combiner_rules_new(struct conf *conf, const struct combiner_conf *c,
     const struct conf_row *own, const struct conf_row *base,
     struct combiner_rules **out)
 {
-	struct rows rows = { conf, own, base };
+	struct rows rows = {conf, own, base};
 	struct combiner_rules *r = calloc(1, sizeof(*r));
 	int ret = E_NOMEM;
 
@@ -186,7 +186,8 @@ combiner_rules_check_tls(struct conf *conf, const struct conf_row *row,
 		}
 	}
 	if (is_tls && is_clear) {
-		conf_warning(conf, row, NULL, "some transfers go over TLS and "
+		conf_warning(conf, row, NULL,
+		    "some transfers go over TLS and "
 		    "some may go in the clear: the zone is as open as "
 		    "without TLS (RFC 9103 11)");
 	}

@@ -6,6 +6,9 @@
 #include "combiner/conf_inner.h"
 #include "common/daemon.h"
 
+/* Tables are set by hand: two lines an item and its words below. */
+/* clang-format off */
+
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)

@@ -57,8 +57,8 @@ take_keys(struct conf *conf, const struct combiner_conf *c,
 	size_t n = conf_values(row, "key");
 
 	for (size_t i = 0; i < n; i++) {
-		const struct acl_key *key = &c->acl->keys[conf_row_index(
-		    conf_ref(row, "key", i))];
+		const struct acl_key *key =
+		    &c->acl->keys[conf_row_index(conf_ref(row, "key", i))];
 		const struct combiner_source *other = owner_of(c, key, 0);
 
 		if (other != NULL) {
@@ -83,8 +83,8 @@ take_users(struct conf *conf, const struct combiner_conf *c,
 		uid_t uid;
 
 		if (find_uid(user, &uid) != E_OK) {
-			conf_error(conf, row, "user",
-			    "there is no user \"%s\"", user);
+			conf_error(
+			    conf, row, "user", "there is no user \"%s\"", user);
 			continue;
 		}
 		other = owner_of(c, NULL, uid);
@@ -143,8 +143,8 @@ combiner_sources_free(struct combiner_conf *c)
 }
 
 const struct combiner_source *
-combiner_source_by_key(const struct combiner_rules *rules,
-    const struct tsig_key *key)
+combiner_source_by_key(
+    const struct combiner_rules *rules, const struct tsig_key *key)
 {
 	for (size_t i = 0; i < rules->nsources; i++) {
 		const struct combiner_source *s = rules->sources[i];

@@ -27,8 +27,8 @@ copy(const char *s)
 
 /* White space at the end of the file is left out. */
 static int
-read_secret_file(const char *path, char *text, size_t cap, size_t *len,
-    const char **why)
+read_secret_file(
+    const char *path, char *text, size_t cap, size_t *len, const char **why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int r = E_INVAL;
@@ -66,8 +66,8 @@ out:
 }
 
 static void
-key_secret_file(struct conf *conf, const struct conf_row *row,
-    struct tsig_key *key)
+key_secret_file(
+    struct conf *conf, const struct conf_row *row, struct tsig_key *key)
 {
 	const char *path = conf_str(row, "secret-file", 0), *why;
 	char text[BASE64_ENCODED_LEN(sizeof(key->secret)) + 16];
@@ -76,13 +76,15 @@ key_secret_file(struct conf *conf, const struct conf_row *row,
 	if (read_secret_file(path, text, sizeof(text), &len, &why) != E_OK) {
 		conf_error(conf, row, "secret-file", "%s: %s", path, why);
 	} else if (base64_decode(text, len, key->secret, sizeof(key->secret),
-	    &len) != E_OK) {
+		       &len) != E_OK) {
 		conf_error(conf, row, "secret-file",
-		    "%s: expected one line of base64, at most %zu octets",
-		    path, sizeof(key->secret));
+		    "%s: expected one line of base64, at most %zu octets", path,
+		    sizeof(key->secret));
 	} else if (len < TSIG_SECRET_MIN) {
-		conf_error(conf, row, "secret-file", "%s: shorter than %d "
-		    "octets", path, TSIG_SECRET_MIN);
+		conf_error(conf, row, "secret-file",
+		    "%s: shorter than %d "
+		    "octets",
+		    path, TSIG_SECRET_MIN);
 	} else {
 		key->secret_len = (uint16_t)len;
 	}
@@ -105,7 +107,8 @@ build_key(struct conf *conf, const struct conf_row *row, struct acl_key *key)
 	key->tsig.alg = (enum tsig_alg)conf_int(row, "algorithm");
 	secret = conf_bytes(row, "secret", 0, &len);
 	if ((secret != NULL) == conf_is_set(row, "secret-file")) {
-		conf_error(conf, row, "secret", "expected a secret or a "
+		conf_error(conf, row, "secret",
+		    "expected a secret or a "
 		    "secret-file, and not both");
 		return E_OK;
 	}
@@ -146,8 +149,8 @@ build_key_list(const struct acl_db *db, const struct conf_row *row,
 }
 
 static int
-build_pins(const struct conf_row *row, uint8_t (**out)[TLS_PIN_LEN],
-    size_t *count)
+build_pins(
+    const struct conf_row *row, uint8_t (**out)[TLS_PIN_LEN], size_t *count)
 {
 	size_t n = conf_values(row, "cert-key");
 
@@ -171,12 +174,13 @@ build_pins(const struct conf_row *row, uint8_t (**out)[TLS_PIN_LEN],
 static void
 check_remote_tls(struct conf *conf, const struct conf_row *row)
 {
-	static const char *const tls_items[] = { "cert-key", "ca-file",
-		"hostname", "cert-file", "key-file" };
+	static const char *const tls_items[] = {
+	    "cert-key", "ca-file", "hostname", "cert-file", "key-file"};
 	bool has_ca = conf_is_set(row, "ca-file");
 
 	for (size_t i = 0; i < sizeof(tls_items) / sizeof(tls_items[0]) &&
-	    !conf_bool(row, "tls"); i++) {
+			   !conf_bool(row, "tls");
+	     i++) {
 		if (conf_is_set(row, tls_items[i])) {
 			conf_error(conf, row, tls_items[i],
 			    "has a meaning only with tls: on");
@@ -186,28 +190,30 @@ check_remote_tls(struct conf *conf, const struct conf_row *row)
 		return;
 	}
 	if (conf_values(row, "cert-key") == 0 && !has_ca) {
-		conf_error(conf, row, "tls", "expected a cert-key, or a "
+		conf_error(conf, row, "tls",
+		    "expected a cert-key, or a "
 		    "ca-file and a hostname, to know the server by");
 	}
 	if (has_ca && !conf_is_set(row, "hostname")) {
 		conf_error(conf, row, "ca-file", "expected a hostname, too");
 	}
 	if (conf_is_set(row, "cert-file") != conf_is_set(row, "key-file")) {
-		conf_error(conf, row, "cert-file", "expected cert-file and "
+		conf_error(conf, row, "cert-file",
+		    "expected cert-file and "
 		    "key-file, or none of them");
 	}
 }
 
 static int
-build_remote_tls(struct conf *conf, const struct conf_row *row,
-    struct acl_remote *remote)
+build_remote_tls(
+    struct conf *conf, const struct conf_row *row, struct acl_remote *remote)
 {
-	uint8_t (*pins)[TLS_PIN_LEN] = NULL;
+	uint8_t(*pins)[TLS_PIN_LEN] = NULL;
 	struct tls_conf tc = {
-		.cert_file = conf_str(row, "cert-file", 0),
-		.key_file = conf_str(row, "key-file", 0),
-		.ca_file = conf_str(row, "ca-file", 0),
-		.alpn = (enum tls_alpn)conf_int(row, "alpn"),
+	    .cert_file = conf_str(row, "cert-file", 0),
+	    .key_file = conf_str(row, "key-file", 0),
+	    .ca_file = conf_str(row, "ca-file", 0),
+	    .alpn = (enum tls_alpn)conf_int(row, "alpn"),
 	};
 	char msg[TLS_ERR_LEN] = "", *dot;
 	int r;
@@ -216,7 +222,7 @@ build_remote_tls(struct conf *conf, const struct conf_row *row,
 	if (r != E_OK) {
 		return r;
 	}
-	tc.pins = (const uint8_t (*)[TLS_PIN_LEN])pins;
+	tc.pins = (const uint8_t(*)[TLS_PIN_LEN])pins;
 	if (tls_ctx_new(&tc, &remote->tls, msg, sizeof(msg)) != E_OK) {
 		conf_error(conf, row, "tls", "%s", msg);
 	}
@@ -226,8 +232,8 @@ build_remote_tls(struct conf *conf, const struct conf_row *row,
 		return E_NOMEM;
 	}
 	/* names in certificates have no dot at their end */
-	dot = remote->server_name != NULL ?
-	    strrchr(remote->server_name, '.') : NULL;
+	dot = remote->server_name != NULL ? strrchr(remote->server_name, '.')
+					  : NULL;
 	if (dot != NULL && dot[1] == '\0' && dot != remote->server_name) {
 		*dot = '\0';
 	}
@@ -340,12 +346,12 @@ acl_db_new(struct conf *conf, struct acl_db **out)
 		r = build_key(conf, conf_row(conf, "key", i), &db->keys[i]);
 	}
 	for (size_t i = 0; r == E_OK && i < db->nremotes; i++) {
-		r = build_remote(conf, db, conf_row(conf, "remote", i),
-		    &db->remotes[i]);
+		r = build_remote(
+		    conf, db, conf_row(conf, "remote", i), &db->remotes[i]);
 	}
 	for (size_t i = 0; r == E_OK && i < db->nrules; i++) {
-		r = build_rule(conf, db, conf_row(conf, "acl", i),
-		    &db->rules[i]);
+		r = build_rule(
+		    conf, db, conf_row(conf, "acl", i), &db->rules[i]);
 	}
 	if (r != E_OK) {
 		acl_db_free(db);
@@ -473,8 +479,8 @@ acl_allows(const struct acl_rule *const *rules, size_t n,
 		}
 		if ((covers & (unsigned)action) != 0 &&
 		    (!rule->needs_tls || who->is_tls) &&
-		    fits_address(rule, who->addr) &&
-		    fits_key(rule, who->key) && fits_pin(rule, who->pin)) {
+		    fits_address(rule, who->addr) && fits_key(rule, who->key) &&
+		    fits_pin(rule, who->pin)) {
 			return !rule->deny;
 		}
 	}

@@ -26,8 +26,8 @@ struct acl_remote {
 	size_t naddrs;
 	struct net_addr via; /* family 0: none */
 	/*
-	 * Tried in this order when one is refused with BADKEY: a key roll has no
-	 * moment in which nothing works.
+	 * Tried in this order when one is refused with BADKEY: a key roll has
+	 * no moment in which nothing works.
 	 */
 	const struct acl_key **keys;
 	size_t nkeys;
@@ -38,7 +38,7 @@ struct acl_remote {
 enum acl_action {
 	ACL_TRANSFER = 1,
 	ACL_NOTIFY = 2,
-	ACL_QUERY = 4, /* combined zone by ordinary query; TRANSFER includes it */
+	ACL_QUERY = 4, /* zone by ordinary query; TRANSFER includes it */
 };
 
 struct acl_rule {
@@ -77,14 +77,14 @@ extern const struct conf_item acl_rule_items[];
 int acl_db_new(struct conf *conf, struct acl_db **out);
 void acl_db_free(struct acl_db *db);
 const struct acl_key *acl_key_find(const struct acl_db *db, const char *id);
-const struct acl_remote *acl_remote_find(const struct acl_db *db,
-    const char *id);
+const struct acl_remote *
+acl_remote_find(const struct acl_db *db, const char *id);
 const struct acl_rule *acl_rule_find(const struct acl_db *db, const char *id);
 
 struct acl_subject { /* who asks */
 	const struct net_addr *addr;
 	const struct tsig_key *key; /* verified, or NULL */
-	const uint8_t *pin;         /* or NULL */
+	const uint8_t *pin;	    /* or NULL */
 	bool is_tls;
 };
 /*

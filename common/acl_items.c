@@ -3,6 +3,9 @@
 #include "common/acl.h"
 #include "common/conf.h"
 
+/* Tables are set by hand: two lines an item and its words below. */
+/* clang-format off */
+
 /* As enum tsig_alg, enum tls_alpn; actions in the order of their bits. */
 static const char *const algorithms[] = {
 	"hmac-sha256", "hmac-sha384", "hmac-sha512", NULL

@@ -22,8 +22,7 @@ digit(char c)
 }
 
 int
-base64_decode(const char *s, size_t slen, uint8_t *out, size_t cap,
-    size_t *len)
+base64_decode(const char *s, size_t slen, uint8_t *out, size_t cap, size_t *len)
 {
 	size_t n = 0, pad = 0;
 
@@ -79,8 +78,8 @@ base64_encode(const uint8_t *data, size_t len, char *out, size_t cap)
 			v |= data[i + 2];
 		}
 		for (size_t k = 0; k < 4; k++) {
-			*p++ = k <= n ? alphabet[(v >> (18 - 6 * k)) & 63] :
-					'=';
+			*p++ =
+			    k <= n ? alphabet[(v >> (18 - 6 * k)) & 63] : '=';
 		}
 	}
 	*p = '\0';

@@ -14,8 +14,8 @@
 #define BASE64_ENCODED_LEN(n) (((n) + 2) / 3 * 4)
 
 /* E_MALF, or E_SPACE when it is longer than cap; *len on success only. */
-int base64_decode(const char *s, size_t slen, uint8_t *out, size_t cap,
-    size_t *len);
+int base64_decode(
+    const char *s, size_t slen, uint8_t *out, size_t cap, size_t *len);
 /* Writes BASE64_ENCODED_LEN(len) characters and a NUL; E_SPACE. */
 int base64_encode(const uint8_t *data, size_t len, char *out, size_t cap);
 

@@ -58,7 +58,7 @@ static inline uint32_t
 get_be32(const uint8_t *p)
 {
 	return ((uint32_t)p[0] << 24) | ((uint32_t)p[1] << 16) |
-	    ((uint32_t)p[2] << 8) | p[3];
+	       ((uint32_t)p[2] << 8) | p[3];
 }
 
 static inline void

@@ -98,7 +98,7 @@ make_harmless(char *s)
 }
 
 /* "file:line: section[id].item: " and text, malloc'd. */
-static char * __attribute__((format(printf, 5, 0)))
+static char *__attribute__((format(printf, 5, 0)))
 format_error(const struct conf *c, struct conf_place at,
     const struct conf_row *row, const char *item, const char *fmt, va_list ap)
 {
@@ -111,11 +111,11 @@ format_error(const struct conf *c, struct conf_place at,
 	if (at.line > 0) {
 		(void)snprintf(line, sizeof(line), "%u:", (unsigned)at.line);
 	}
-	if (asprintf(&out, "%s:%s %s%s%.200s%s%s%s%s%s",
-	    conf_file_name(c, at), line, section, has_id ? "[" : "",
-	    has_id ? row->id : "", has_id ? "]" : "",
-	    row != NULL && item != NULL ? "." : "", item != NULL ? item : "",
-	    row != NULL || item != NULL ? ": " : "", text) < 0) {
+	if (asprintf(&out, "%s:%s %s%s%.200s%s%s%s%s%s", conf_file_name(c, at),
+		line, section, has_id ? "[" : "", has_id ? row->id : "",
+		has_id ? "]" : "", row != NULL && item != NULL ? "." : "",
+		item != NULL ? item : "",
+		row != NULL || item != NULL ? ": " : "", text) < 0) {
 		return NULL;
 	}
 	make_harmless(out);
@@ -177,8 +177,7 @@ static void
 tell(struct conf *c, enum log_level level, const char *line)
 {
 	if (c->collects) {
-		collect(c, level == LOG_LEVEL_WARNING ? "warning: " : "",
-		    line);
+		collect(c, level == LOG_LEVEL_WARNING ? "warning: " : "", line);
 	} else {
 		log_line(level, NULL, "%s", line);
 	}
@@ -188,7 +187,7 @@ static struct conf_place
 place_of(const struct conf_row *row, const char *item)
 {
 	if (row == NULL) {
-		return (struct conf_place){ 0, 0 };
+		return (struct conf_place){0, 0};
 	}
 	for (size_t i = 0; item != NULL && i < row->count; i++) {
 		if (strcmp(row->entries[i].item->name, item) == 0) {
@@ -271,8 +270,8 @@ report_all(struct conf *c)
 		tell(c, LOG_LEVEL_ERR, c->errors[i].text);
 	}
 	if (c->nerrors_left_out > 0) {
-		(void)snprintf(line, sizeof(line), "%zu more errors",
-		    c->nerrors_left_out);
+		(void)snprintf(
+		    line, sizeof(line), "%zu more errors", c->nerrors_left_out);
 		tell(c, LOG_LEVEL_ERR, line);
 	}
 }
@@ -301,7 +300,7 @@ put_default(struct conf *c, struct conf_row *row, const struct conf_item *item)
 
 		conf_row_put(c, row, item, s,
 		    end != NULL ? (size_t)(end - s) : strlen(s),
-		    (struct conf_place){ 0, UINT16_MAX });
+		    (struct conf_place){0, UINT16_MAX});
 		s = end != NULL ? end + 2 : NULL;
 	}
 }
@@ -318,7 +317,7 @@ new_tables(struct conf *c)
 	}
 	for (size_t i = 0; i < c->ntables; i++) {
 		struct conf_table *t = &c->tables[i];
-		struct conf_place none = { 0, 0 };
+		struct conf_place none = {0, 0};
 
 		t->section = &c->schema[i];
 		t->defaults = conf_alloc(c, sizeof(*t->defaults));

@@ -18,10 +18,10 @@
 #include "common/net.h"
 
 enum conf_type {
-	CONF_BOOL,   /* on | off | yes | no | true | false */
-	CONF_INT,    /* min … max */
-	CONF_SIZE,   /* octets; K, M, G */
-	CONF_TIME,   /* ms, s, m, h, d; plain = seconds; kept in milliseconds */
+	CONF_BOOL, /* on | off | yes | no | true | false */
+	CONF_INT,  /* min … max */
+	CONF_SIZE, /* octets; K, M, G */
+	CONF_TIME, /* ms, s, m, h, d; plain = seconds; kept in milliseconds */
 	CONF_STR,
 	CONF_PATH,   /* relative to the folder of the file */
 	CONF_NAME,   /* domain name */
@@ -33,11 +33,11 @@ enum conf_type {
 	CONF_PIN,    /* SHA-256 pin in base64 */
 };
 
-#define CONF_MULTI 1u    /* list: [a, b], or several lines */
+#define CONF_MULTI 1u	 /* list: [a, b], or several lines */
 #define CONF_REQUIRED 2u /* must be there */
-#define CONF_ID 4u       /* the item that names a row of its section */
-#define CONF_RESTART 8u  /* a reload does not change it; said when tried */
-#define CONF_SECRET 16u  /* never in a dump or an error */
+#define CONF_ID 4u	 /* the item that names a row of its section */
+#define CONF_RESTART 8u	 /* a reload does not change it; said when tried */
+#define CONF_SECRET 16u	 /* never in a dump or an error */
 
 struct conf_item {
 	const char *name;
@@ -46,15 +46,15 @@ struct conf_item {
 	const char *dflt; /* text, several values as "a, b"; or NULL */
 	int64_t min, max; /* INT, SIZE, TIME (ms); both 0: not negative */
 	const char *const *words; /* ENUM, NULL-ended; value = index */
-	const char *ref;  /* REF: section; several as "remote,remotes" */
-	uint16_t port;    /* ADDR: default port; 0: the port stays 0 */
-	const char *man;  /* mdoc paragraph; NULL: the section's says it */
+	const char *ref; /* REF: section; several as "remote,remotes" */
+	uint16_t port;	 /* ADDR: default port; 0: the port stays 0 */
+	const char *man; /* mdoc paragraph; NULL: the section's says it */
 };
 
 struct conf_section {
 	const char *name;
 	const struct conf_item *items; /* ended by name NULL */
-	bool is_list; /* rows with ids, or one row */
+	bool is_list;		       /* rows with ids, or one row */
 	const char *man;
 };
 
@@ -97,13 +97,12 @@ void conf_note_restart(const struct conf *old, const struct conf *fresh);
 
 /* Rows of a section in file order; a single section has one row always. */
 size_t conf_count(const struct conf *c, const char *section);
-const struct conf_row *conf_row(const struct conf *c, const char *section,
-    size_t i);
-const struct conf_row *conf_find(const struct conf *c, const char *section,
-    const char *id);
+const struct conf_row *
+conf_row(const struct conf *c, const char *section, size_t i);
+const struct conf_row *
+conf_find(const struct conf *c, const char *section, const char *id);
 /* A row of which nothing is set: the defaults of a section. */
-const struct conf_row *conf_defaults(const struct conf *c,
-    const char *section);
+const struct conf_row *conf_defaults(const struct conf *c, const char *section);
 const char *conf_id(const struct conf_row *row);
 int conf_line(const struct conf_row *row);
 /* The i that conf_row() gives this row for. */
@@ -130,8 +129,8 @@ int conf_prefix(const struct conf_row *row, const char *item, size_t i,
     struct net_prefix *out);
 const uint8_t *conf_bytes(const struct conf_row *row, const char *item,
     size_t i, size_t *len); /* NAME (wire, lower case), B64, PIN */
-const struct conf_row *conf_ref(const struct conf_row *row, const char *item,
-    size_t i);
+const struct conf_row *
+conf_ref(const struct conf_row *row, const char *item, size_t i);
 /* The section that a row belongs to. */
 const char *conf_row_section(const struct conf_row *row);
 

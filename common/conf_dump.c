@@ -34,13 +34,13 @@ entry_json(const struct conf_entry *e)
 	json_t *list;
 
 	if ((e->item->flags & CONF_MULTI) == 0) {
-		return e->count > 0 ? value_json(e->item, &e->values[0]) :
-				      json_null();
+		return e->count > 0 ? value_json(e->item, &e->values[0])
+				    : json_null();
 	}
 	list = json_array();
 	for (size_t i = 0; list != NULL && i < e->count; i++) {
-		if (json_array_append_new(list,
-		    value_json(e->item, &e->values[i])) != 0) {
+		if (json_array_append_new(
+			list, value_json(e->item, &e->values[i])) != 0) {
 			json_decref(list);
 			list = NULL;
 		}
@@ -55,11 +55,11 @@ row_json(const struct conf_row *row)
 	json_t *o = json_object();
 
 	for (const struct conf_item *i = row->table->section->items;
-	    o != NULL && i->name != NULL; i++) {
+	     o != NULL && i->name != NULL; i++) {
 		const struct conf_entry *e = conf_entry_get(row, i->name);
 
-		if (e != NULL && json_object_set_new(o, i->name,
-		    entry_json(e)) != 0) {
+		if (e != NULL &&
+		    json_object_set_new(o, i->name, entry_json(e)) != 0) {
 			json_decref(o);
 			o = NULL;
 		}
@@ -93,7 +93,7 @@ conf_dump_json(const struct conf *c)
 
 	for (size_t i = 0; o != NULL && i < c->ntables; i++) {
 		if (json_object_set_new(o, c->tables[i].section->name,
-		    table_json(&c->tables[i])) != 0) {
+			table_json(&c->tables[i])) != 0) {
 			json_decref(o);
 			o = NULL;
 		}
@@ -194,8 +194,8 @@ conf_schema_mdoc(const struct conf_section *schema)
 		return NULL;
 	}
 	for (const struct conf_section *s = schema; s->name != NULL; s++) {
-		fprintf(f, ".Ss %s\n%s\n", s->name,
-		    s->man != NULL ? s->man : "");
+		fprintf(
+		    f, ".Ss %s\n%s\n", s->name, s->man != NULL ? s->man : "");
 		fprintf(f, ".Bl -tag -width Ds\n");
 		for (size_t i = 0; s->items[i].name != NULL; i++) {
 			if (s->items[i].man != NULL) {

@@ -266,8 +266,10 @@ conf_note_secrets(const struct conf *c)
 	for (size_t i = 0; i < c->nfiles; i++) {
 		if (stat(c->files[i], &st) == 0 &&
 		    (st.st_mode & S_IRWXO) != 0 && holds_secret(c, i)) {
-			log_warning(NULL, "%s has a secret in it, and everybody "
-			    "may read or write it", c->files[i]);
+			log_warning(NULL,
+			    "%s has a secret in it, and everybody "
+			    "may read or write it",
+			    c->files[i]);
 		}
 	}
 }
@@ -301,13 +303,14 @@ conf_note_restart(const struct conf *old, const struct conf *fresh)
 		a = conf_row(old, s->name, 0);
 		b = conf_row(fresh, s->name, 0);
 		for (const struct conf_item *it = s->items;
-		    it->name != NULL && a != NULL; it++) {
+		     it->name != NULL && a != NULL; it++) {
 			if ((it->flags & CONF_RESTART) != 0 &&
 			    !same_values(conf_entry_get(a, it->name),
-			    conf_entry_get(b, it->name))) {
-				log_warning(NULL, "%s.%s changed: the new "
-				    "value is used after a restart", s->name,
-				    it->name);
+				conf_entry_get(b, it->name))) {
+				log_warning(NULL,
+				    "%s.%s changed: the new "
+				    "value is used after a restart",
+				    s->name, it->name);
 			}
 		}
 	}

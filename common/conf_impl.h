@@ -27,9 +27,9 @@ struct conf_place {
 struct conf_value {
 	const char *text; /* normalised */
 	union {
-		int64_t num;                /* BOOL, INT, SIZE, TIME, ENUM */
+		int64_t num;		    /* BOOL, INT, SIZE, TIME, ENUM */
 		const struct conf_row *ref; /* REF */
-		const uint8_t *bytes;       /* NAME, B64, PIN */
+		const uint8_t *bytes;	    /* NAME, B64, PIN */
 	} u;
 	size_t len; /* of bytes */
 	struct conf_place at;
@@ -85,7 +85,7 @@ struct conf {
 	bool no_memory;
 	bool is_broken; /* a syntax error: part of it was not read */
 	bool is_loaded; /* errors are reported at once from now on */
-	bool collects;  /* … or kept in text */
+	bool collects;	/* … or kept in text */
 	int status;
 	char *text; /* what conf_error() said since the load */
 	size_t text_len;
@@ -98,8 +98,8 @@ char *conf_text_copy(struct conf *c, const char *s, size_t len);
 /*
  * Doubles an array of the arena when it is full; NULL when out of memory.
  */
-void *conf_grow(struct conf *c, void *array, size_t count, size_t *cap,
-    size_t size);
+void *
+conf_grow(struct conf *c, void *array, size_t count, size_t *cap, size_t size);
 /* row and item may be NULL. */
 void conf_report(struct conf *c, struct conf_place at,
     const struct conf_row *row, const char *item, const char *fmt, ...)
@@ -109,20 +109,19 @@ const char *conf_file_name(const struct conf *c, struct conf_place at);
 /* conf_parse.c */
 void conf_parse_file(struct conf *c, const char *path, unsigned depth);
 void conf_parse_text(struct conf *c, const char *text);
-struct conf_row *conf_row_new(struct conf *c, struct conf_table *t,
-    struct conf_place at);
+struct conf_row *
+conf_row_new(struct conf *c, struct conf_table *t, struct conf_place at);
 /* Text of the files and of defaults: appends to the row, or reports. */
-void conf_row_put(struct conf *c, struct conf_row *row,
-    const struct conf_item *item, const char *text, size_t len,
-    struct conf_place at);
+void
+conf_row_put(struct conf *c, struct conf_row *row, const struct conf_item *item,
+    const char *text, size_t len, struct conf_place at);
 
 /* conf_value.c */
 /* UTF-8 without control characters? */
 bool conf_is_text(const char *s, size_t len);
 /* E_OK; E_INVAL: does not fit item; E_NOMEM. */
 int conf_value_parse(struct conf *c, const struct conf_item *item,
-    const char *text, size_t len, struct conf_place at,
-    struct conf_value *v);
+    const char *text, size_t len, struct conf_place at, struct conf_value *v);
 /* "a time such as 30s or 2h between 1s and 7d"; returns s[CONF_EXPECT_LEN] */
 char *conf_value_expected(const struct conf_item *item, char *s);
 /* The sections of a REF for people: "a or b"; returns s. */
@@ -137,13 +136,13 @@ unsigned conf_distance(const char *a, const char *b);
 #define CONF_NEAR 2
 
 /* conf_get.c */
-const struct conf_item *conf_item_find(const struct conf_section *s,
-    const char *name);
+const struct conf_item *
+conf_item_find(const struct conf_section *s, const char *name);
 const struct conf_item *conf_item_id(const struct conf_section *s);
 struct conf_table *conf_table_find(const struct conf *c, const char *name);
 struct conf_row *conf_table_row(const struct conf_table *t, const char *id);
 /* The entry of the row, then of the defaults, or NULL. */
-const struct conf_entry *conf_entry_get(const struct conf_row *row,
-    const char *item);
+const struct conf_entry *
+conf_entry_get(const struct conf_row *row, const char *item);
 
 #endif

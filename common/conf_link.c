@@ -87,7 +87,7 @@ check_required(struct conf *c, const struct conf_row *row)
 	char want[CONF_EXPECT_LEN];
 
 	for (const struct conf_item *i = row->table->section->items;
-	    i->name != NULL; i++) {
+	     i->name != NULL; i++) {
 		const struct conf_entry *e;
 
 		if ((i->flags & CONF_REQUIRED) == 0) {
@@ -114,7 +114,7 @@ each_section(const struct conf *c, const char *names,
 	}
 	strcpy(copy, names);
 	for (char *s = strtok_r(copy, ",", &save); s != NULL;
-	    s = strtok_r(NULL, ",", &save)) {
+	     s = strtok_r(NULL, ",", &save)) {
 		const struct conf_table *t = conf_table_find(c, s);
 
 		if (t != NULL && fn(t, arg)) {
@@ -171,7 +171,7 @@ static void
 link_value(struct conf *c, const struct conf_row *row,
     const struct conf_item *item, struct conf_value *v)
 {
-	struct nearest n = { v->text, NULL, CONF_NEAR + 1 };
+	struct nearest n = {v->text, NULL, CONF_NEAR + 1};
 	char words[REF_SECTIONS];
 
 	if (each_section(c, item->ref, resolve, v)) {
@@ -179,7 +179,8 @@ link_value(struct conf *c, const struct conf_row *row,
 	}
 	(void)each_section(c, item->ref, look_near, &n);
 	conf_report(c, v->at, row, item->name, "there is no %s \"%s\"%s%s%s",
-	    conf_ref_words(item, words, sizeof(words)), v->text, n.best != NULL ? ", did you mean \"" : "",
+	    conf_ref_words(item, words, sizeof(words)), v->text,
+	    n.best != NULL ? ", did you mean \"" : "",
 	    n.best != NULL ? n.best : "", n.best != NULL ? "\"?" : "");
 }
 
@@ -190,7 +191,7 @@ link_row(struct conf *c, const struct conf_row *row)
 		const struct conf_entry *e = &row->entries[i];
 
 		for (size_t k = 0; e->item->type == CONF_REF && k < e->count;
-		    k++) {
+		     k++) {
 			if (e->values[k].text[0] == '\0') {
 				continue; /* reported when read */
 			}

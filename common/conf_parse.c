@@ -23,7 +23,7 @@ struct parse {
 	uint16_t file;
 	unsigned depth;
 	struct conf_table *table; /* NULL: unknown or none yet */
-	struct conf_row *row;     /* NULL: its items are passed over */
+	struct conf_row *row;	  /* NULL: its items are passed over */
 	bool said_no_id;
 };
 
@@ -31,8 +31,8 @@ struct conf_row *
 conf_row_new(struct conf *c, struct conf_table *t, struct conf_place at)
 {
 	struct conf_row *row = conf_alloc(c, sizeof(*row));
-	void *rows = conf_grow(c, t->rows, t->count, &t->cap,
-	    sizeof(t->rows[0]));
+	void *rows =
+	    conf_grow(c, t->rows, t->count, &t->cap, sizeof(t->rows[0]));
 
 	if (row == NULL || rows == NULL) {
 		return NULL;
@@ -58,8 +58,8 @@ entry_for(struct conf *c, struct conf_row *row, const struct conf_item *item,
 			return &row->entries[i];
 		}
 	}
-	e = conf_grow(c, row->entries, row->count, &row->cap,
-	    sizeof(row->entries[0]));
+	e = conf_grow(
+	    c, row->entries, row->count, &row->cap, sizeof(row->entries[0]));
 	if (e == NULL) {
 		return NULL;
 	}
@@ -83,16 +83,16 @@ bad_value(struct conf *c, struct conf_row *row, const struct conf_item *item,
 	} else if ((item->flags & CONF_SECRET) != 0) {
 		conf_report(c, at, row, item->name, "expected %s", want);
 	} else {
-		conf_report(c, at, row, item->name, "expected %s, not \"%.*s\"%s",
-		    want, (int)(len < VALUE_SHOWN ? len : VALUE_SHOWN), text,
+		conf_report(c, at, row, item->name,
+		    "expected %s, not \"%.*s\"%s", want,
+		    (int)(len < VALUE_SHOWN ? len : VALUE_SHOWN), text,
 		    len < VALUE_SHOWN ? "" : "...");
 	}
 }
 
 void
-conf_row_put(struct conf *c, struct conf_row *row,
-    const struct conf_item *item, const char *text, size_t len,
-    struct conf_place at)
+conf_row_put(struct conf *c, struct conf_row *row, const struct conf_item *item,
+    const char *text, size_t len, struct conf_place at)
 {
 	struct conf_entry *e = entry_for(c, row, item, at);
 	struct conf_value v, *values;
@@ -134,7 +134,7 @@ conf_row_put(struct conf *c, struct conf_row *row,
 static struct conf_place
 here(const struct parse *p)
 {
-	return (struct conf_place){ (uint32_t)p->yp->line_count, p->file };
+	return (struct conf_place){(uint32_t)p->yp->line_count, p->file};
 }
 
 static void
@@ -153,8 +153,8 @@ unknown_section(struct parse *p)
 		}
 	}
 	conf_report(p->c, here(p), NULL, p->yp->key, "unknown section%s%s%s",
-	    near != NULL ? ", did you mean \"" : "",
-	    near != NULL ? near : "", near != NULL ? "\"?" : "");
+	    near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
 }
 
 static void
@@ -174,8 +174,8 @@ unknown_item(struct parse *p)
 	}
 	conf_report(p->c, here(p), p->row, p->yp->key,
 	    "unknown item of section %s%s%s%s", s->name,
-	    near != NULL ? ", did you mean \"" : "",
-	    near != NULL ? near : "", near != NULL ? "\"?" : "");
+	    near != NULL ? ", did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
 }
 
 /* A folder that is not there holds no files; other errors stop. */
@@ -190,8 +190,8 @@ on_glob_error(const char *path, int err)
 static void
 on_include(struct parse *p)
 {
-	struct conf_value v = { .at = here(p) };
-	struct conf_item item = { .name = "include", .type = CONF_PATH };
+	struct conf_value v = {.at = here(p)};
+	struct conf_item item = {.name = "include", .type = CONF_PATH};
 	glob_t g;
 	int r;
 
@@ -201,8 +201,8 @@ on_include(struct parse *p)
 		    INCLUDE_DEPTH);
 		return;
 	}
-	if (conf_value_parse(p->c, &item, p->yp->data, p->yp->data_len, v.at,
-	    &v) != E_OK) {
+	if (conf_value_parse(
+		p->c, &item, p->yp->data, p->yp->data_len, v.at, &v) != E_OK) {
 		conf_report(p->c, here(p), NULL, "include", "expected a path");
 		return;
 	}
@@ -308,8 +308,7 @@ on_item(struct parse *p)
 	if (p->row == NULL) {
 		if (!p->said_no_id) {
 			conf_report(p->c, here(p), NULL,
-			    p->table->section->name,
-			    "expected \"- %s:\" first",
+			    p->table->section->name, "expected \"- %s:\" first",
 			    conf_item_id(p->table->section)->name);
 			p->said_no_id = true;
 		}
@@ -320,8 +319,7 @@ on_item(struct parse *p)
 		unknown_item(p);
 		return;
 	}
-	conf_row_put(p->c, p->row, item, p->yp->data, p->yp->data_len,
-	    here(p));
+	conf_row_put(p->c, p->row, item, p->yp->data, p->yp->data_len, here(p));
 }
 
 static void
@@ -358,7 +356,7 @@ static void
 parse(struct conf *c, const char *path, const char *text, uint16_t file,
     unsigned depth)
 {
-	struct parse p = { .c = c, .file = file, .depth = depth };
+	struct parse p = {.c = c, .file = file, .depth = depth};
 	int r;
 
 	p.yp = malloc(sizeof(*p.yp)); /* 33 kB, too much for a deep stack */
@@ -367,14 +365,13 @@ parse(struct conf *c, const char *path, const char *text, uint16_t file,
 		return;
 	}
 	yp_init(p.yp);
-	r = path != NULL ? yp_set_input_file(p.yp, path) :
-			   yp_set_input_string(p.yp, text, strlen(text));
+	r = path != NULL ? yp_set_input_file(p.yp, path)
+			 : yp_set_input_string(p.yp, text, strlen(text));
 	if (r == KNOT_EOK) {
 		run(&p);
 	} else {
-		conf_report(c, (struct conf_place){ 0, file }, NULL, NULL,
-		    "%s", r == KNOT_EFILE ? "no ordinary file" :
-					    knot_strerror(r));
+		conf_report(c, (struct conf_place){0, file}, NULL, NULL, "%s",
+		    r == KNOT_EFILE ? "no ordinary file" : knot_strerror(r));
 		c->is_broken = true;
 	}
 	yp_deinit(p.yp);
@@ -385,8 +382,8 @@ parse(struct conf *c, const char *path, const char *text, uint16_t file,
 static int
 add_file(struct conf *c, const char *name, uint16_t *file)
 {
-	const char **files = conf_grow(c, c->files, c->nfiles, &c->files_cap,
-	    sizeof(c->files[0]));
+	const char **files = conf_grow(
+	    c, c->files, c->nfiles, &c->files_cap, sizeof(c->files[0]));
 	char *copy = conf_text_copy(c, name, strlen(name));
 
 	if (files == NULL || copy == NULL || c->nfiles >= MAX_FILES) {
@@ -402,7 +399,7 @@ add_file(struct conf *c, const char *name, uint16_t *file)
 void
 conf_parse_file(struct conf *c, const char *path, unsigned depth)
 {
-	struct conf_place at = { 0, 0 };
+	struct conf_place at = {0, 0};
 	struct stat st;
 	int err = 0;
 

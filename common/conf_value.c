@@ -20,28 +20,32 @@ struct unit {
 };
 
 static const struct unit time_units[] = {
-	{ "ms", 1 },       { "s", 1000 },     { "m", 60000 },
-	{ "h", 3600000 },  { "d", 86400000 }, { "", 1000 },
-	{ NULL, 0 },
+    {"ms", 1},
+    {"s", 1000},
+    {"m", 60000},
+    {"h", 3600000},
+    {"d", 86400000},
+    {"", 1000},
+    {NULL, 0},
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 },
-	{ "B", 1 },
-	{ "K", INT64_C(1) << 10 },
-	{ "M", INT64_C(1) << 20 },
-	{ "G", INT64_C(1) << 30 },
-	{ NULL, 0 },
+    {"", 1},
+    {"B", 1},
+    {"K", INT64_C(1) << 10},
+    {"M", INT64_C(1) << 20},
+    {"G", INT64_C(1) << 30},
+    {NULL, 0},
 };
 
-static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
 static const struct unit *
 units_of(enum conf_type type)
 {
-	return type == CONF_TIME ? time_units :
-	    type == CONF_SIZE	 ? size_units :
-				   no_units;
+	return type == CONF_TIME   ? time_units
+	       : type == CONF_SIZE ? size_units
+				   : no_units;
 }
 
 void
@@ -200,8 +204,8 @@ parse_number(struct conf *c, const struct conf_item *item, const char *text,
 static int
 parse_bool(const char *text, struct conf_value *v)
 {
-	static const char *const words[] = { "off", "on", "no", "yes",
-		"false", "true" };
+	static const char *const words[] = {
+	    "off", "on", "no", "yes", "false", "true"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcasecmp(text, words[i]) == 0) {
@@ -214,8 +218,7 @@ parse_bool(const char *text, struct conf_value *v)
 }
 
 static int
-parse_enum(const struct conf_item *item, const char *text,
-    struct conf_value *v)
+parse_enum(const struct conf_item *item, const char *text, struct conf_value *v)
 {
 	for (size_t i = 0; item->words[i] != NULL; i++) {
 		if (strcmp(text, item->words[i]) == 0) {
@@ -326,9 +329,9 @@ parse_net(struct conf *c, const struct conf_item *item, const char *text,
 	struct net_addr addr;
 
 	if (item->type == CONF_PREFIX) {
-		return net_prefix_parse(text, &prefix) == E_OK ?
-		    keep(c, v, text, len) :
-		    E_INVAL;
+		return net_prefix_parse(text, &prefix) == E_OK
+			   ? keep(c, v, text, len)
+			   : E_INVAL;
 	}
 	if (net_addr_parse(text, item->port, &addr) != E_OK) {
 		return E_INVAL;
@@ -342,8 +345,8 @@ parse_net(struct conf *c, const struct conf_item *item, const char *text,
 }
 
 int
-conf_value_parse(struct conf *c, const struct conf_item *item,
-    const char *text, size_t len, struct conf_place at, struct conf_value *v)
+conf_value_parse(struct conf *c, const struct conf_item *item, const char *text,
+    size_t len, struct conf_place at, struct conf_value *v)
 {
 	v->at = at;
 	if (!conf_is_text(text, len) || (len == 0 && item->type != CONF_STR)) {

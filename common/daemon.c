@@ -32,31 +32,33 @@ struct daemon_run {
 	bool stopping;
 };
 
-static const char *const log_targets[] = { /* as enum log_target */
-	"stderr", "syslog", "journal", NULL
-};
+static const char *const log_targets[] = {/* as enum log_target */
+    "stderr", "syslog", "journal", NULL};
 
-static const char *const log_levels[] = { /* from LOG_LEVEL_ERR on */
-	"err", "warning", "notice", "info", "debug", NULL
-};
+static const char *const log_levels[] = {/* from LOG_LEVEL_ERR on */
+    "err", "warning", "notice", "info", "debug", NULL};
 
 const struct conf_item daemon_log_items[] = {
-	{ .name = "target", .type = CONF_ENUM, .words = log_targets,
-	    .dflt = "stderr",
-	    .man = "Where log lines go.\n"
-		   "With\n.Cm journal\n"
-		   "they go to standard error with the prefixes of\n"
-		   ".Xr sd-daemon 3 .\n"
-		   "In the background\n.Cm stderr\n"
-		   "means\n.Cm syslog ." },
-	{ .name = "level", .type = CONF_ENUM, .words = log_levels,
-	    .dflt = "info",
-	    .man = "The least important lines that are written:\n"
-		   "err needs a person, warning tells of what is wrong while\n"
-		   "work goes on, notice of a state or key that changed, info\n"
-		   "has one line for each finished operation, debug the\n"
-		   "rest." },
-	{ .name = NULL },
+    {.name = "target",
+	.type = CONF_ENUM,
+	.words = log_targets,
+	.dflt = "stderr",
+	.man = "Where log lines go.\n"
+	       "With\n.Cm journal\n"
+	       "they go to standard error with the prefixes of\n"
+	       ".Xr sd-daemon 3 .\n"
+	       "In the background\n.Cm stderr\n"
+	       "means\n.Cm syslog ."},
+    {.name = "level",
+	.type = CONF_ENUM,
+	.words = log_levels,
+	.dflt = "info",
+	.man = "The least important lines that are written:\n"
+	       "err needs a person, warning tells of what is wrong while\n"
+	       "work goes on, notice of a state or key that changed, info\n"
+	       "has one line for each finished operation, debug the\n"
+	       "rest."},
+    {.name = NULL},
 };
 
 /* ---- configuration ---- */
@@ -120,8 +122,7 @@ log_errors(const char *errs)
 		size_t len = strcspn(errs, "\n");
 
 		if (strncmp(errs, warning, strlen(warning)) == 0) {
-			log_warning(NULL, "%.*s",
-			    (int)(len - strlen(warning)),
+			log_warning(NULL, "%.*s", (int)(len - strlen(warning)),
 			    errs + strlen(warning));
 		} else {
 			log_err(NULL, "%.*s", (int)len, errs);
@@ -157,7 +158,7 @@ check_only(struct daemon *d)
 static void
 notify_reloading(void)
 {
-	struct timespec ts = { 0 };
+	struct timespec ts = {0};
 	char text[80];
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* 0 is harmless here */
@@ -245,12 +246,12 @@ on_signal(int signum, void *arg)
 static int
 catch_signals(struct daemon *d)
 {
-	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
 	int r = E_OK;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; writes give EPIPE */
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]) &&
-	    r == E_OK; i++) {
+	for (size_t i = 0;
+	     i < sizeof(signals) / sizeof(signals[0]) && r == E_OK; i++) {
 		r = loop_signal(d->loop, signals[i], on_signal, d);
 	}
 	return r;
@@ -261,8 +262,8 @@ catch_signals(struct daemon *d)
 static int
 open_pidfile(struct daemon *d, const struct conf_row *server)
 {
-	const char *path = server != NULL ? conf_str(server, "pidfile", 0) :
-					    NULL;
+	const char *path =
+	    server != NULL ? conf_str(server, "pidfile", 0) : NULL;
 	int r;
 
 	if (path == NULL) {
@@ -284,7 +285,7 @@ open_pidfile(struct daemon *d, const struct conf_row *server)
 static int
 drop_rights(struct daemon *d, const struct conf_row *server)
 {
-	struct priv_opts opts = { .keep_net_bind = d->keep_net_bind };
+	struct priv_opts opts = {.keep_net_bind = d->keep_net_bind};
 
 	if (server != NULL) {
 		opts.user = conf_str(server, "user", 0);
@@ -304,19 +305,20 @@ enter_sandbox(struct daemon *d, const struct conf_row *server)
 
 	if (server != NULL && !conf_bool(server, "sandbox")) {
 		log_info(NULL, "system calls are not limited: server.sandbox "
-		    "is off");
+			       "is off");
 		return E_OK;
 	}
 	r = priv_sandbox(d->ops->syscalls, &is_on);
 	if (r != E_OK && server != NULL && conf_is_set(server, "sandbox")) {
 		log_err(F(.err = r), "cannot limit system calls, but "
-		    "server.sandbox is on");
+				     "server.sandbox is on");
 		return r;
 	}
-	/* containers without seccomp exist; only who asked for it must have it */
+	/* containers without seccomp exist; only who asked for it must have it
+	 */
 	if (is_on) {
 		log_info(NULL, "system calls are limited: server.sandbox is "
-		    "on");
+			       "on");
 	} else {
 		log_warning(F(.err = r), "system calls cannot be limited here");
 	}
@@ -412,12 +414,12 @@ clear(struct daemon *d)
 int
 daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 {
-	struct daemon_run run = { .pidfile_fd = -1, .ready_fd = -1 };
-	struct daemon d = { .ops = ops, .run = &run };
+	struct daemon_run run = {.pidfile_fd = -1, .ready_fd = -1};
+	struct daemon d = {.ops = ops, .run = &run};
 	int r;
 
-	r = daemon_options_parse(argc, argv, ops->name, ops->default_conf,
-	    &run.opts);
+	r = daemon_options_parse(
+	    argc, argv, ops->name, ops->default_conf, &run.opts);
 	if (r != E_OK) {
 		return r == E_DONE ? 0 : 2;
 	}

@@ -182,7 +182,7 @@ void
 daemon_notify(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t len = path != NULL ? strlen(path) : 0;
 	int fd;
 
@@ -198,8 +198,9 @@ daemon_notify(const char *text)
 		return;
 	}
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL,
-	    (const struct sockaddr *)&to,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
+		(const struct sockaddr *)&to,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) <
+	    0) {
 		log_debug(F(.err = -errno), "cannot tell the init system");
 	}
 	(void)close(fd); /* a datagram is sent or not */

@@ -20,17 +20,17 @@ static struct {
 	enum log_target target;
 	_Atomic int least; /* pool threads read it, a command may set it */
 } settings = {
-	.program = "polyphony",
-	.target = LOG_TARGET_STDERR,
-	.least = LOG_LEVEL_INFO,
+    .program = "polyphony",
+    .target = LOG_TARGET_STDERR,
+    .least = LOG_LEVEL_INFO,
 };
 
 static const char *const level_names[] = {
-	[LOG_LEVEL_ERR] = "err",
-	[LOG_LEVEL_WARNING] = "warning",
-	[LOG_LEVEL_NOTICE] = "notice",
-	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_ERR] = "err",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_NOTICE] = "notice",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
 };
 
 /* A line being built.  One octet is kept free for the newline. */
@@ -81,7 +81,7 @@ line_escape(struct line *l, const char *s, bool quoted)
 		if (!is_plain((unsigned char)*s)) {
 			line_printf(l, "\\x%02x", (unsigned)(unsigned char)*s);
 		} else if (quoted && (*s == '"' || *s == '\\')) {
-			char pair[2] = { '\\', *s };
+			char pair[2] = {'\\', *s};
 
 			line_put(l, pair, 2);
 		} else {
@@ -187,8 +187,8 @@ write_line(enum log_level level, const struct log_fields *f, const char *text,
 	line_fields(&l, f);
 	line_escape(&l, text, false);
 	if (dropped > 0) {
-		line_printf(&l, " (%" PRIu32 " similar lines left out)",
-		    dropped);
+		line_printf(
+		    &l, " (%" PRIu32 " similar lines left out)", dropped);
 	}
 	if (settings.target == LOG_TARGET_SYSLOG) {
 		syslog((int)level, "%.*s", (int)l.len, l.text);
@@ -198,8 +198,7 @@ write_line(enum log_level level, const struct log_fields *f, const char *text,
 }
 
 void
-log_line(enum log_level level, const struct log_fields *f, const char *fmt,
-    ...)
+log_line(enum log_level level, const struct log_fields *f, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -255,8 +254,8 @@ log_open(const char *program, enum log_target target, enum log_level least)
 	if (settings.target == LOG_TARGET_SYSLOG) {
 		closelog();
 	}
-	(void)snprintf(settings.program, sizeof(settings.program), "%s",
-	    program);
+	(void)snprintf(
+	    settings.program, sizeof(settings.program), "%s", program);
 	settings.target = target;
 	settings.least = (int)least;
 	if (target == LOG_TARGET_SYSLOG) {

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 struct priv_opts {
-	const char *user;  /* NULL: stay who we are */
-	const char *group; /* NULL: the user's */
+	const char *user;   /* NULL: stay who we are */
+	const char *group;  /* NULL: the user's */
 	bool keep_net_bind; /* ports below 1024 may be opened later, too */
 };
 

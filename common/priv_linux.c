@@ -69,7 +69,7 @@ static void
 drop_bounding(bool keep_net_bind)
 {
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
-	    cap++) {
+	     cap++) {
 		if (cap != CAP_NET_BIND_SERVICE || !keep_net_bind) {
 			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 		}
@@ -84,7 +84,7 @@ static int
 set_caps(bool keep_net_bind)
 {
 	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
+	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2];
 	uint32_t kept = keep_net_bind ? 1u << CAP_NET_BIND_SERVICE : 0;
@@ -106,7 +106,7 @@ set_caps(bool keep_net_bind)
 int
 priv_drop(const struct priv_opts *opts)
 {
-	struct identity id = { geteuid(), getegid() };
+	struct identity id = {geteuid(), getegid()};
 	int r = E_OK;
 
 	if (opts->user != NULL) {
@@ -119,8 +119,8 @@ priv_drop(const struct priv_opts *opts)
 		drop_bounding(opts->keep_net_bind);
 		r = become(opts, &id);
 		if (r != E_OK) {
-			log_err(F(.err = r), "cannot become user %s",
-			    opts->user);
+			log_err(
+			    F(.err = r), "cannot become user %s", opts->user);
 			return r;
 		}
 	} else if (id.uid == 0) {
@@ -154,6 +154,7 @@ priv_drop(const struct priv_opts *opts)
 #if defined(HAVE_SECCOMP) && !defined(SANITIZED)
 
 /* Names that a system does not know are passed over. */
+/* clang-format off */
 static const char *const allowed[] = {
 	/* memory and threads of libc */
 	"brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "clone",
@@ -203,6 +204,7 @@ static const char *const allowed[] = {
 	"getrusage", "getrandom", "getcpu", "capget",
 	NULL,
 };
+/* clang-format on */
 
 static int
 allow(scmp_filter_ctx ctx, const char *const *names)

@@ -23,8 +23,8 @@ priv_drop(const struct priv_opts *opts)
 	pw = getpwnam(opts->user);
 	gr = opts->group != NULL ? getgrnam(opts->group) : NULL;
 	if (pw == NULL || (opts->group != NULL && gr == NULL)) {
-		log_err(NULL, "there is no user %s or no group %s",
-		    opts->user, opts->group != NULL ? opts->group : "of it");
+		log_err(NULL, "there is no user %s or no group %s", opts->user,
+		    opts->group != NULL ? opts->group : "of it");
 		return E_NOENT;
 	}
 	gid = gr != NULL ? gr->gr_gid : pw->pw_gid;
