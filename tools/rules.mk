@@ -73,7 +73,7 @@ distcheck: dist
 	@$(MAKE) -C build/distcheck/b check-quick
 	@$(MAKE) -C build/distcheck/b install DESTDIR=$(CURDIR)/build/distcheck/i \
 	    >/dev/null
-	@cd build/distcheck/i && find . -type f | sed 's,^\./,,' | sort | \
+	@cd build/distcheck/i && find . -type f | sed 's,^\./,,' | LC_ALL=C sort | \
 	    diff - $(abspath $(srcdir))/tests/install.list
 	@echo "# mine" >>build/distcheck/i/etc/polyphony/combiner.conf
 	@$(MAKE) -C build/distcheck/b install DESTDIR=$(CURDIR)/build/distcheck/i \
