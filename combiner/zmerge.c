@@ -177,6 +177,8 @@ zmerge_run(struct zmerge *m)
 	ret = base_builder_finish(e.bb, &m->base, &dups, &ndups);
 	if (ret == E_OK && ndups > 0) {
 		ret = E_STORE; /* a zdata holds each record once */
+		base_discard(m->base, m->dir);
+		m->base = NULL;
 	}
 	free(dups);
 	return ret;
