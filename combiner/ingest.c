@@ -56,6 +56,7 @@ parser_conf(const struct zone *z, const struct ingest_opts *opts)
 	c.held_serial = z->owner_serial;
 	c.held_signed = z->owner_signed;
 	c.force = opts->force;
+	c.again = opts->again;
 	c.pass_sigs = z->rules->owner_signatures == COMBINER_SIG_PASS;
 	c.max_records = opts->max_records;
 	c.max_octets = opts->max_octets;

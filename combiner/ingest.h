@@ -22,6 +22,7 @@ struct ingest_opts {
 	bool is_ixfr;       /* what was asked */
 	uint64_t max_records, max_octets;
 	bool force;         /* take a serial that is not greater (reset) */
+	bool again;         /* take the serial that we have (retransfer) */
 };
 
 /*

@@ -296,6 +296,7 @@ begin_ingest(struct zone *z, struct dns_exchange *x)
 	    .max_records = run->rules->max_records,
 	    .max_octets = run->rules->max_octets,
 	    .force = run->is_forced,
+	    .again = !run->is_ixfr && z->refresh->fsm.is_axfr,
 	};
 	int err;
 

@@ -158,6 +158,7 @@ on_first_soa(struct xfr_in *x, const struct seen *s)
 	c->soa_ttl = s->rr.ttl;
 	c->serial = soa.serial;
 	if (x->conf.has_copy && !x->conf.force &&
+	    !(x->conf.again && soa.serial == x->conf.held_serial) &&
 	    !serial_gt(soa.serial, x->conf.held_serial)) {
 		return E_STALE;
 	}

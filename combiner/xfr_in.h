@@ -28,6 +28,7 @@ struct xfr_in_conf {
 	bool is_ixfr;      /* what was asked */
 	bool has_copy;     /* we hold held_serial */
 	bool force;        /* take any serial */
+	bool again;        /* take held_serial, too: the same, fetched again */
 	bool pass_sigs;    /* rules: a signed zone passes as it is */
 	bool held_signed;  /* our copy is such a one */
 	uint32_t held_serial;
