@@ -21,6 +21,8 @@ $(1): $(1).o $(patsubst %,build/tests/lib/%.o,$(fakes_$(notdir $(1)))) \
     $(if $(testlib_src),$(libtest)) $(call unit_lib,$(1)) $(libcommon)
 endef
 $(foreach t,$(unit_tests),$(eval $(call unit_rule,$(t))))
+# A test may define a function of a library itself, as a fake: the first wins.
+$(unit_tests): EXTRA_LDFLAGS = -Wl,--allow-multiple-definition
 $(unit_tests): EXTRA_LIBS = $(CMOCKA_LIBS) $(SQLITE_LIBS)
 build/tests/unit/%.o: EXTRA_CFLAGS = $(CMOCKA_CFLAGS)
 
