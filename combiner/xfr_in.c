@@ -46,6 +46,11 @@ xfr_in_clear(struct xfr_in *x)
 {
 	base_builder_free(x->bb);
 	x->bb = NULL;
+	if (x->change != NULL && x->change->base != NULL) {
+		/* not handed over: its file is nobody's */
+		base_discard(x->change->base, x->conf.dir);
+		x->change->base = NULL;
+	}
 	apex_unref(x->apex);
 	x->apex = NULL;
 	owner_change_free(x->change);
@@ -394,7 +399,8 @@ check_header(struct xfr_in *x, const struct dns_walk *w)
 	}
 	if (w->qname != 0 &&
 	    (name_from_msg(w->msg, w->len, w->qname, qname, NULL) < 0 ||
-	        !name_equal(qname, x->conf.zone))) {
+	        !name_equal(qname, x->conf.zone) || w->qclass != DNS_IN ||
+	        (w->qtype != DNS_AXFR && w->qtype != DNS_IXFR))) {
 		return fail(x, E_PROTO, "question is another");
 	}
 	if (w->h.count[2] != 0) {
