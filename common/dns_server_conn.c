@@ -137,8 +137,8 @@ pass_on(struct dns_conn *c, struct conn_write *w, const struct iovec *iov,
 	int r = stream_write(c->stream, iov, count, on_written, w);
 	if (r != E_OK) {
 		free(w);
+		c->refs--; /* on_written() is not called; ours remains */
 		dns_server_conn_break(c);
-		dns_server_conn_unref(c);
 	} else {
 		arm(c);
 	}
