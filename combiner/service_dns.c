@@ -243,6 +243,13 @@ is_allowed(const struct service_request *s, const struct zone *z,
 	return acl_allows(z->rules->acl, z->rules->nacl, &who, action);
 }
 
+/* No copy yet, one that was lost, or one too old: nothing is told of it. */
+static bool
+is_served(const struct zone *z)
+{
+	return z->has_out && z->soa != NULL && !z->expired_stop;
+}
+
 static void
 handle_transfer(struct service_request *s, const uint8_t *name, uint16_t qtype)
 {
@@ -262,7 +269,7 @@ handle_transfer(struct service_request *s, const uint8_t *name, uint16_t qtype)
 		refuse(s, op, name, DNS_FORMERR, "AXFR over UDP");
 		return;
 	}
-	if (!z->has_out) {
+	if (!is_served(z)) {
 		service_dns_rcode(s, DNS_SERVFAIL, 0);
 		return;
 	}
@@ -293,12 +300,12 @@ handle_query(struct service_request *s, const uint8_t *name, uint16_t qtype)
 		refuse(s, "query", name, DNS_REFUSED, "query not allowed");
 		return;
 	}
-	if (source == NULL && !z->has_out) {
+	if (source == NULL && !is_served(z)) {
 		service_dns_rcode(s, DNS_SERVFAIL, 0);
 		return;
 	}
 	v.zone = z->name;
-	if (z->has_out) {
+	if (is_served(z)) {
 		v.soa_len = (uint16_t)zone_out_soa(z, soa, &v.soa_ttl);
 		v.soa = soa;
 		v.sets = z->out_apex;
