@@ -152,7 +152,7 @@ test_altered(void **state)
 {
 	struct msg msgs[NMSGS];
 	struct pair p;
-	unsigned at;
+	unsigned at = 0;
 
 	(void)state;
 	/* one octet of each message: shows at the next signed one */
