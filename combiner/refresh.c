@@ -9,6 +9,7 @@
 #include "combiner/combiner.h"
 #include "combiner/ingest.h"
 #include "combiner/refresh_run.h"
+#include "combiner/service.h"
 #include "common/errcode.h"
 #include "common/log.h"
 
@@ -245,6 +246,14 @@ free_run(struct zone *z)
 	z->refresh->run = NULL;
 }
 
+static const char *
+outcome_text(enum zone_fsm_outcome outcome)
+{
+	return outcome == ZONE_FSM_WENT_BACK ? "the owner's serial is behind" :
+	    outcome == ZONE_FSM_NO_TARGET    ? "no master helped" :
+					       "the owner's version was refused";
+}
+
 static void
 round_ended(struct zone *z, enum zone_fsm_outcome outcome)
 {
@@ -277,6 +286,7 @@ round_ended(struct zone *z, enum zone_fsm_outcome outcome)
 	}
 	if (outcome != ZONE_FSM_OK) {
 		check_expired(z);
+		service_tell_failed(z, outcome_text(outcome));
 	}
 	loop_timer_stop(&z->refresh->timer);
 	free_run(z);

@@ -117,7 +117,7 @@ count_zones(const struct combiner *c, struct totals *t)
 		t->unpublished += !z->has_out && !z->is_catalog;
 		t->alerts += z->alerts != 0;
 		t->signers_behind += z->has_out && !z->is_catalog &&
-		    z->rules->nnotify > 0 && !z->has_notified;
+				     z->rules->nnotify > 0 && !z->has_notified;
 		t->records += z->data != NULL ? z->data->count : 0;
 	}
 }
@@ -167,8 +167,8 @@ struct text {
 	size_t len;
 };
 
-static void add(struct text *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+static void
+add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 add(struct text *t, const char *fmt, ...)
@@ -202,12 +202,12 @@ add_gauges(struct text *t, const struct combiner *c)
 	    {"zones_without_copy", "Zones never yet fetched.", n.no_copy},
 	    {"zones_unpublished", "Zones without a version.", n.unpublished},
 	    {"zones_with_signers_behind",
-	        "Zones whose newest version a signer has not confirmed.",
-	        n.signers_behind},
+		"Zones whose newest version a signer has not confirmed.",
+		n.signers_behind},
 	    {"records", "Records outside the managed sets.", n.records},
 	    {"transfers_in", "Transfers in under way.", c->transfers_in},
 	    {"writes_pending", "Changes on their way to disk.",
-	        store_pending(c->store)},
+		store_pending(c->store)},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -306,10 +306,10 @@ service_start(struct combiner *c)
 
 	if (r != E_OK) {
 		log_err(F(.op = "listen", .peer = c->conf->socket,
-		            .proto = "unix", .err = r),
+			    .proto = "unix", .err = r),
 		    r == E_EXIST ? "the local socket is in use: is another "
-				   "combiner running?" :
-				   "cannot open the local socket");
+				   "combiner running?"
+				 : "cannot open the local socket");
 	}
 	return r;
 }
@@ -319,4 +319,14 @@ service_stop(struct combiner *c)
 {
 	ipc_server_free(c->ipc);
 	c->ipc = NULL;
+}
+
+void
+service_tell_failed(const struct zone *z, const char *error)
+{
+	char name[NAME_STRLEN];
+
+	ipc_event(z->combiner->ipc, "zone.failed",
+	    json_pack("{s:s, s:s}", "zone", name_to_str(z->name, name),
+		"error", error));
 }

@@ -2,7 +2,8 @@
 /*
  * Contributions over the local socket:
  *
- *   service_put -> service_zone, source_of_call, read_records -> zone_contribute
+ *   service_put -> service_zone, source_of_call, read_records ->
+ * zone_contribute
  *     -> on_edit (in the zone's turn: etag, guard_check) -> [disk]
  *     -> on_done -> the answer
  *
@@ -22,13 +23,13 @@ struct change {
 	struct combiner *c;
 	struct ipc_call *call;
 	char *source, *etag; /* etag: precondition, or NULL */
-	struct rrset set;    /* put: the new set; its type is that of the call */
-	uint16_t type;       /* clear: 0 = all */
+	struct rrset set; /* put: the new set; its type is that of the call */
+	uint16_t type;	  /* clear: 0 = all */
 	bool is_clear;
 	bool is_changed;
 	bool is_conflict;
-	const char *why;     /* the guard's reason, static */
-	char now[17];        /* put: etag of the set then held, or "none" */
+	const char *why; /* the guard's reason, static */
+	char now[17];	 /* put: etag of the set then held, or "none" */
 };
 
 static void
@@ -78,8 +79,8 @@ edit_put(struct change *x, struct apex *copy)
 	struct rrset *s;
 	char etag[17];
 
-	if (held != NULL ? rrset_equal(held, &x->set, true) :
-			   x->set.count == 0) {
+	if (held != NULL ? rrset_equal(held, &x->set, true)
+			 : x->set.count == 0) {
 		etag_of(copy, x->type, x->now);
 		return E_OK;
 	}
@@ -160,8 +161,8 @@ on_done(struct zone *z, int err, void *arg)
 			service_set(result, "etag", json_string(x->now));
 		}
 		if (z->has_out) {
-			service_set(result, "serial",
-			    json_integer(z->out_serial));
+			service_set(
+			    result, "serial", json_integer(z->out_serial));
 		}
 		service_reply(x->call, result);
 	}
@@ -200,13 +201,13 @@ source_of_call(struct ipc_call *call, const json_t *params,
 	}
 	if (ipc_call_right(call) < IPC_OPERATE &&
 	    (own == NULL || strcmp(own, source) != 0)) {
-		ipc_error(call, IPC_DENIED,
-		    "this caller speaks for %s alone", own != NULL ? own : "-");
+		ipc_error(call, IPC_DENIED, "this caller speaks for %s alone",
+		    own != NULL ? own : "-");
 		return NULL;
 	}
 	if (!is_configured(z, source) &&
 	    !(is_clear && ipc_call_right(call) == IPC_OPERATE &&
-	        contrib_find(z->contribs, source) != NULL)) {
+		contrib_find(z->contribs, source) != NULL)) {
 		ipc_error(call, IPC_NOT_FOUND,
 		    "%.64s is no source of this zone (section msa, and the "
 		    "zone's item msa)",
@@ -263,8 +264,8 @@ add_record(struct change *x, const struct zone *z, const char *text, size_t i)
 	int len = E_NOMEM, r = E_NOMEM;
 
 	if (rdata != NULL) {
-		len = rdata_from_str(x->type, text, z->name, rdata,
-		    DNS_MSG_MAX);
+		len =
+		    rdata_from_str(x->type, text, z->name, rdata, DNS_MSG_MAX);
 		r = len;
 	}
 	if (len >= 0) {
@@ -297,12 +298,14 @@ read_set(struct change *x, const struct zone *z, const json_t *params)
 
 	if ((ttl == NULL && json_array_size(records) > 0) || n < 0 ||
 	    n > TTL_MAX) {
-		ipc_error(x->call, IPC_PARAMS, "ttl is 0 to %d, and needed "
-		    "with records", TTL_MAX);
+		ipc_error(x->call, IPC_PARAMS,
+		    "ttl is 0 to %d, and needed "
+		    "with records",
+		    TTL_MAX);
 		return false;
 	}
 	rrset_init(&x->set, x->type, (uint32_t)n);
-	json_array_foreach(records, i, v) {
+	json_array_foreach (records, i, v) {
 		if (!add_record(x, z, json_string_value(v), i)) {
 			return false;
 		}
@@ -346,7 +349,7 @@ service_clear(struct ipc_call *call, const json_t *params, void *arg)
 	if (service_is_stopping(call, c) ||
 	    (z = service_zone(call, params, c)) == NULL ||
 	    (service_str(params, "type") != NULL &&
-	        (type = service_type(call, params)) == 0) ||
+		(type = service_type(call, params)) == 0) ||
 	    (source = source_of_call(call, params, z, true)) == NULL ||
 	    (x = change_new(call, params, c, source)) == NULL) {
 		return;
@@ -368,14 +371,13 @@ contribution_json(const struct contrib *c, const struct rrset *s)
 	char etag[17];
 
 	while ((rdata = rrset_next(s, &pos, &len)) != NULL) {
-		(void)json_array_append_new(records,
-		    service_rdata(s->type, rdata, len));
+		(void)json_array_append_new(
+		    records, service_rdata(s->type, rdata, len));
 	}
 	apex_set_etag(s, etag);
 	return json_pack("{s:s, s:s, s:I, s:o, s:s, s:o}", "source", c->source,
-	    "type", dns_type_str(s->type), "ttl", (json_int_t)s->ttl,
-	    "records", records, "etag", etag, "changed",
-	    ipc_time(c->changed_sec));
+	    "type", dns_type_str(s->type), "ttl", (json_int_t)s->ttl, "records",
+	    records, "etag", etag, "changed", ipc_time(c->changed_sec));
 }
 
 void
@@ -387,9 +389,8 @@ service_get(struct ipc_call *call, const json_t *params, void *arg)
 	uint16_t type = 0;
 	json_t *list;
 
-	if (z == NULL ||
-	    (service_str(params, "type") != NULL &&
-	        (type = service_type(call, params)) == 0)) {
+	if (z == NULL || (service_str(params, "type") != NULL &&
+			     (type = service_type(call, params)) == 0)) {
 		return;
 	}
 	list = json_array();
@@ -401,11 +402,12 @@ service_get(struct ipc_call *call, const json_t *params, void *arg)
 			const struct rrset *s = &c->sets->sets[i];
 
 			if (type == 0 || s->type == type) {
-				(void)json_array_append_new(list,
-				    contribution_json(c, s));
+				(void)json_array_append_new(
+				    list, contribution_json(c, s));
 			}
 		}
 	}
-	service_reply(call, json_pack("{s:s, s:o}", "zone",
-	    name_to_str(z->name, name), "contributions", list));
+	service_reply(
+	    call, json_pack("{s:s, s:o}", "zone", name_to_str(z->name, name),
+		      "contributions", list));
 }

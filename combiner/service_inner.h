@@ -9,8 +9,8 @@
  * The zone that the member zone names; NULL after the call was answered with
  * an error.
  */
-struct zone *service_zone(struct ipc_call *call, const json_t *params,
-    struct combiner *c);
+struct zone *
+service_zone(struct ipc_call *call, const json_t *params, struct combiner *c);
 /* The type that the member names; 0 after the call was answered. */
 uint16_t service_type(struct ipc_call *call, const json_t *params);
 /*
@@ -28,14 +28,14 @@ void service_reply(struct ipc_call *call, json_t *result);
 /* service_list.c */
 void service_zone_list(struct ipc_call *call, const json_t *params, void *arg);
 /* service_zone.c */
-void service_zone_refresh(struct ipc_call *call, const json_t *params,
-    void *arg);
-void service_zone_retransfer(struct ipc_call *call, const json_t *params,
-    void *arg);
+void
+service_zone_refresh(struct ipc_call *call, const json_t *params, void *arg);
+void
+service_zone_retransfer(struct ipc_call *call, const json_t *params, void *arg);
 void service_zone_apex(struct ipc_call *call, const json_t *params, void *arg);
 /* service_status.c */
-void service_zone_status(struct ipc_call *call, const json_t *params,
-    void *arg);
+void
+service_zone_status(struct ipc_call *call, const json_t *params, void *arg);
 /* What the zone waits for: array of objects with for, since, until, remedy. */
 json_t *service_waits(const struct zone *z);
 /* service_contrib.c */

@@ -16,8 +16,8 @@ alert_names(const struct zone *z)
 
 	for (unsigned i = 0; i < ZONE_NALERTS; i++) {
 		if ((z->alerts & (1u << i)) != 0) {
-			(void)json_array_append_new(list,
-			    json_string(zone_alert_name(1u << i)));
+			(void)json_array_append_new(
+			    list, json_string(zone_alert_name(1u << i)));
 		}
 	}
 	return list;
@@ -41,18 +41,15 @@ row(const struct zone *z)
 	    "waiting", (int)json_array_size(waits), "alerts", alert_names(z));
 	json_decref(waits);
 	if (z->soa != NULL) {
-		service_set(v, "owner_serial",
-		    json_integer(z->owner_serial));
+		service_set(v, "owner_serial", json_integer(z->owner_serial));
 	}
 	if (z->has_out) {
-		service_set(v, "out_serial",
-		    json_integer(z->out_serial));
-		service_set(v, "published",
-		    ipc_time(z->published_sec));
+		service_set(v, "out_serial", json_integer(z->out_serial));
+		service_set(v, "published", ipc_time(z->published_sec));
 	}
 	if (z->data != NULL) {
-		service_set(v, "records",
-		    json_integer((json_int_t)z->data->count));
+		service_set(
+		    v, "records", json_integer((json_int_t)z->data->count));
 	}
 	if (z->catalog != NULL) {
 		service_set(v, "catalog",
@@ -137,11 +134,11 @@ service_zone_list(struct ipc_call *call, const json_t *params, void *arg)
 	}
 	list = rows(c, start, (size_t)n,
 	    json_is_true(json_object_get(params, "alerts")), &next);
-	result = json_pack("{s:o, s:I}", "zones", list, "total",
-	    (json_int_t)zone_count(c));
+	result = json_pack(
+	    "{s:o, s:I}", "zones", list, "total", (json_int_t)zone_count(c));
 	if (next != NULL) {
-		service_set(result, "next",
-		    json_string(name_to_str(next->name, text)));
+		service_set(
+		    result, "next", json_string(name_to_str(next->name, text)));
 	}
 	service_reply(call, result);
 }

@@ -46,8 +46,8 @@ current_master(const struct zone *z, char s[TARGET_STRLEN])
 }
 
 static void
-add_refresh_waits(json_t *list, const struct zone *z,
-    const struct refresh_status *r)
+add_refresh_waits(
+    json_t *list, const struct zone *z, const struct refresh_status *r)
 {
 	static const char remedy[] = "check that the masters run, are "
 				     "reachable from here, and know the key";
@@ -59,34 +59,34 @@ add_refresh_waits(json_t *list, const struct zone *z,
 	} else if (r->next_sec != 0 && (r->fails > 0 || z->soa == NULL)) {
 		add_wait(list,
 		    json_sprintf("a master to give %s copy: %u rounds failed",
-		        z->soa == NULL ? "the first" : "or confirm its",
-		        r->fails),
+			z->soa == NULL ? "the first" : "or confirm its",
+			r->fails),
 		    z->checked_sec, r->next_sec, remedy);
 	} else if (r->is_running) {
 		add_wait(list,
 		    json_sprintf("the transfer from %s: %llu records so far",
-		        current_master(z, s), (unsigned long long)r->records),
+			current_master(z, s), (unsigned long long)r->records),
 		    loop_wall_sec(z->combiner->loop) -
-		        (int64_t)(r->dur_us / 1000000),
+			(int64_t)(r->dur_us / 1000000),
 		    0, NULL);
 	} else if (r->next_sec == 0) {
 		add_wait(list,
-		    json_sprintf("%s (state %s)", current_master(z, s),
-		        r->state),
+		    json_sprintf(
+			"%s (state %s)", current_master(z, s), r->state),
 		    0, 0, NULL);
 	}
 }
 
 static void
-add_signer_wait(json_t *list, const struct zone *z,
-    const struct notify_status *n)
+add_signer_wait(
+    json_t *list, const struct zone *z, const struct notify_status *n)
 {
 	char s[TARGET_STRLEN];
 
 	if (n->state == NOTIFY_PENDING) {
 		add_wait(list,
 		    json_sprintf("signer %s to answer NOTIFY of serial %u",
-		        target_str(&n->target, s), z->out_serial),
+			target_str(&n->target, s), z->out_serial),
 		    n->since_sec, n->next_sec,
 		    n->tries > 1 ? zone_alert_remedy(ZONE_ALERT_SIGNER_SILENT)
 				 : NULL);
@@ -94,15 +94,15 @@ add_signer_wait(json_t *list, const struct zone *z,
 		add_wait(list,
 		    json_sprintf("signer %s, silent on NOTIFY of serial %u "
 				 "(%u tries, no more follow)",
-		        target_str(&n->target, s), z->out_serial, n->tries),
+			target_str(&n->target, s), z->out_serial, n->tries),
 		    n->since_sec, 0,
 		    zone_alert_remedy(ZONE_ALERT_SIGNER_SILENT));
 	} else if (n->state == NOTIFY_REFUSED) {
 		add_wait(list,
 		    json_sprintf("signer %s, which refused NOTIFY of serial "
 				 "%u with %s",
-		        target_str(&n->target, s), z->out_serial,
-		        dns_rcode_str(n->rcode)),
+			target_str(&n->target, s), z->out_serial,
+			dns_rcode_str(n->rcode)),
 		    0, 0,
 		    "let the signer's ACL take NOTIFY for this zone from "
 		    "here, with the same key; then zone refresh at the "
@@ -121,6 +121,15 @@ count_ops(const struct zone *z)
 	return n;
 }
 
+/* Who holds the zone beside the set of zones and its waiting changes. */
+static int
+held_by(const struct zone *z)
+{
+	int n = (int)z->refs - 1 - count_ops(z);
+
+	return n > 0 ? n : 0;
+}
+
 json_t *
 service_waits(const struct zone *z)
 {
@@ -131,13 +140,15 @@ service_waits(const struct zone *z)
 
 	refresh_status(z, &r);
 	add_refresh_waits(list, z, &r);
-	for (size_t k = 0; !z->is_catalog && z->has_out &&
-	     notify_status(z, k, &n) == E_OK; k++) {
+	for (size_t k = 0;
+	     !z->is_catalog && z->has_out && notify_status(z, k, &n) == E_OK;
+	     k++) {
 		add_signer_wait(list, z, &n);
 	}
 	if (ops > 0) {
-		add_wait(list, json_sprintf("the disk: %d changes to write",
-		    ops), 0, 0, NULL);
+		add_wait(list,
+		    json_sprintf("the disk: %d changes to write", ops), 0, 0,
+		    NULL);
 	}
 	return list;
 }
@@ -153,12 +164,12 @@ alerts_json(const struct zone *z)
 		enum zone_alert a = 1u << i;
 
 		if ((z->alerts & a) != 0) {
-			(void)json_array_append_new(list,
-			    json_pack("{s:s, s:s, s:s, s:o}", "name",
-			        zone_alert_name(a), "text",
-			        zone_alert_text(z, a), "remedy",
-			        zone_alert_remedy(a), "since",
-			        ipc_time(z->alert_sec)));
+			(void)json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:s, s:o}", "name",
+				      zone_alert_name(a), "text",
+				      zone_alert_text(z, a), "remedy",
+				      zone_alert_remedy(a), "since",
+				      ipc_time(z->alert_sec)));
 		}
 	}
 	return list;
@@ -172,9 +183,9 @@ owner_json(const struct zone *z, const struct refresh_status *r)
 	if (z->soa == NULL) {
 		return NULL;
 	}
-	v = json_pack("{s:I, s:b, s:o}", "serial",
-	    (json_int_t)z->owner_serial, "signed", (int)z->owner_signed,
-	    "checked", ipc_time(z->checked_sec));
+	v = json_pack("{s:I, s:b, s:o}", "serial", (json_int_t)z->owner_serial,
+	    "signed", (int)z->owner_signed, "checked",
+	    ipc_time(z->checked_sec));
 	if (r->expire_sec > 0) {
 		service_set(v, "expires", ipc_time(r->expire_sec));
 	}
@@ -184,8 +195,8 @@ owner_json(const struct zone *z, const struct refresh_status *r)
 static json_t *
 refresh_json(const struct refresh_status *r)
 {
-	json_t *v = json_pack("{s:s, s:i}", "state", r->state, "fails",
-	    (int)r->fails);
+	json_t *v =
+	    json_pack("{s:s, s:i}", "state", r->state, "fails", (int)r->fails);
 
 	if (r->next_sec > 0) {
 		service_set(v, "next", ipc_time(r->next_sec));
@@ -193,9 +204,8 @@ refresh_json(const struct refresh_status *r)
 	if (r->is_running) {
 		service_set(v, "transfer",
 		    json_pack("{s:I, s:I, s:I}", "records",
-		        (json_int_t)r->records, "octets",
-		        (json_int_t)r->octets, "for_ms",
-		        (json_int_t)(r->dur_us / 1000)));
+			(json_int_t)r->records, "octets", (json_int_t)r->octets,
+			"for_ms", (json_int_t)(r->dur_us / 1000)));
 	}
 	return v;
 }
@@ -220,12 +230,11 @@ masters_json(const struct zone *z)
 		service_set(v, "preferred", json_boolean(m.is_preferred));
 		service_set(v, "current", json_boolean(m.is_current));
 		if (m.sec != 0) {
-			last = json_pack("{s:o, s:s}", "time",
-			    ipc_time(m.sec), "result",
-			    m.err == E_OK ? "ok" : err_text(m.err));
+			last = json_pack("{s:o, s:s}", "time", ipc_time(m.sec),
+			    "result", m.err == E_OK ? "ok" : err_text(m.err));
 			if (m.err == E_OK) {
-				service_set(last, "serial",
-				    json_integer(m.serial));
+				service_set(
+				    last, "serial", json_integer(m.serial));
 			} else if (m.err == E_RCODE) {
 				service_set(last, "rcode",
 				    json_string(dns_rcode_str(m.rcode)));
@@ -287,10 +296,10 @@ contributions_json(const struct zone *z)
 			apex_set_etag(s, etag);
 			(void)json_array_append_new(list,
 			    json_pack("{s:s, s:s, s:i, s:I, s:s, s:o}",
-			        "source", c->source, "type",
-			        dns_type_str(s->type), "count", (int)s->count,
-			        "ttl", (json_int_t)s->ttl, "etag", etag,
-			        "changed", ipc_time(c->changed_sec)));
+				"source", c->source, "type",
+				dns_type_str(s->type), "count", (int)s->count,
+				"ttl", (json_int_t)s->ttl, "etag", etag,
+				"changed", ipc_time(c->changed_sec)));
 		}
 	}
 	return list;
@@ -330,14 +339,13 @@ service_zone_status(struct ipc_call *call, const json_t *params, void *arg)
 	    "waits", service_waits(z), "refresh", refresh_json(&r), "masters",
 	    masters_json(z), "signers", signers_json(z), "contributions",
 	    contributions_json(z), "changes", count_ops(z), "held",
-	    (int)z->refs);
+	    held_by(z));
 	set_origin(result, z);
 	service_set(result, "owner", owner_json(z, &r));
 	if (z->has_out) {
 		service_set(result, "out",
-		    json_pack("{s:I, s:o}", "serial",
-		        (json_int_t)z->out_serial, "published",
-		        ipc_time(z->published_sec)));
+		    json_pack("{s:I, s:o}", "serial", (json_int_t)z->out_serial,
+			"published", ipc_time(z->published_sec)));
 	}
 	if (z->data != NULL) {
 		service_set(result, "records",

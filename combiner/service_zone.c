@@ -39,8 +39,7 @@ service_zone_retransfer(struct ipc_call *call, const json_t *params, void *arg)
 	    (z = service_zone(call, params, c)) == NULL) {
 		return;
 	}
-	refresh_retransfer(z,
-	    json_is_true(json_object_get(params, "force")));
+	refresh_retransfer(z, json_is_true(json_object_get(params, "force")));
 	reply_state(call, z);
 }
 
@@ -54,7 +53,8 @@ service_rdata(uint16_t type, const uint8_t *rdata, uint16_t len)
 	char *s = malloc(RDATA_STR_MAX);
 	json_t *v = NULL;
 
-	if (s != NULL && rdata_to_str(type, rdata, len, s, RDATA_STR_MAX) >= 0) {
+	if (s != NULL &&
+	    rdata_to_str(type, rdata, len, s, RDATA_STR_MAX) >= 0) {
 		v = json_string(s);
 	}
 	free(s);
@@ -70,8 +70,8 @@ set_has(const struct apex *a, uint16_t type, const uint8_t *rdata, uint16_t len)
 }
 
 static json_t *
-sources_of(const struct zone *z, uint16_t type, const uint8_t *rdata,
-    uint16_t len)
+sources_of(
+    const struct zone *z, uint16_t type, const uint8_t *rdata, uint16_t len)
 {
 	json_t *list = json_array();
 
@@ -80,8 +80,8 @@ sources_of(const struct zone *z, uint16_t type, const uint8_t *rdata,
 	}
 	for (const struct contrib *c = z->contribs; c != NULL; c = c->next) {
 		if (set_has(c->sets, type, rdata, len)) {
-			(void)json_array_append_new(list,
-			    json_string(c->source));
+			(void)json_array_append_new(
+			    list, json_string(c->source));
 		}
 	}
 	return list;
@@ -96,10 +96,10 @@ set_json(const struct zone *z, const struct rrset *s)
 	uint16_t len;
 
 	while ((rdata = rrset_next(s, &pos, &len)) != NULL) {
-		(void)json_array_append_new(records,
-		    json_pack("{s:o, s:o}", "rdata",
-		        service_rdata(s->type, rdata, len), "sources",
-		        sources_of(z, s->type, rdata, len)));
+		(void)json_array_append_new(
+		    records, json_pack("{s:o, s:o}", "rdata",
+				 service_rdata(s->type, rdata, len), "sources",
+				 sources_of(z, s->type, rdata, len)));
 	}
 	return json_pack("{s:s, s:I, s:o}", "type", dns_type_str(s->type),
 	    "ttl", (json_int_t)s->ttl, "records", records);
@@ -116,16 +116,15 @@ service_zone_apex(struct ipc_call *call, const json_t *params, void *arg)
 		return;
 	}
 	sets = json_array();
-	for (unsigned i = 0; z->has_out && z->out_apex != NULL &&
-	     i < z->out_apex->count; i++) {
-		(void)json_array_append_new(sets,
-		    set_json(z, &z->out_apex->sets[i]));
+	for (unsigned i = 0;
+	     z->has_out && z->out_apex != NULL && i < z->out_apex->count; i++) {
+		(void)json_array_append_new(
+		    sets, set_json(z, &z->out_apex->sets[i]));
 	}
-	result = json_pack("{s:s, s:o}", "zone", name_to_str(z->name, name),
-	    "sets", sets);
+	result = json_pack(
+	    "{s:s, s:o}", "zone", name_to_str(z->name, name), "sets", sets);
 	if (z->has_out) {
-		service_set(result, "serial",
-		    json_integer(z->out_serial));
+		service_set(result, "serial", json_integer(z->out_serial));
 	}
 	service_reply(call, result);
 }

@@ -136,12 +136,10 @@ unknown_event(const json_t *known, const json_t *wanted)
 	const json_t *w, *k;
 	size_t i, j;
 
-	json_array_foreach(wanted, i, w)
-	{
+	json_array_foreach (wanted, i, w) {
 		bool found = false;
 
-		json_array_foreach(known, j, k)
-		{
+		json_array_foreach (known, j, k) {
 			found = found || json_equal((json_t *)(uintptr_t)k,
 					     (json_t *)(uintptr_t)w);
 		}

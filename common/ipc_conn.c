@@ -225,6 +225,10 @@ handle_lines(struct ipc_conn *c)
 		}
 		wake(c);
 	}
+	if (c->server != NULL && c->is_ending && !c->is_paused &&
+	    c->calls == 0) {
+		ipc_conn_end(c);
+	}
 	ipc_conn_release(c);
 }
 
@@ -238,6 +242,9 @@ void
 ipc_conn_on_answered(struct ipc_conn *c)
 {
 	c->calls--;
+	if (c->is_ending && c->server != NULL) {
+		loop_defer(c->server->loop, &c->more);
+	}
 	wake(c);
 }
 
@@ -265,7 +272,13 @@ on_end(struct stream *stream, int err, void *arg)
 	log_debug(F(.peer = c->peer, .proto = "unix",
 		      .err = err == E_CLOSED ? E_OK : err),
 	    "local client went away");
-	ipc_conn_close(c);
+	if (err != E_CLOSED) {
+		ipc_conn_close(c);
+		return;
+	}
+	/* It may have ended its own side only: what it asked is answered. */
+	c->is_ending = true;
+	handle_lines(c);
 }
 
 static void

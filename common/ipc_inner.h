@@ -53,7 +53,7 @@ struct ipc_conn {
 	bool is_operator; /* in the group */
 	bool has_hello;
 	bool is_paused; /* not reading */
-	bool is_ending; /* closes when all is written; reads no more */
+	bool is_ending; /* said its last: closes when all is answered */
 	bool is_subscribed;
 	json_t *events; /* names wanted; NULL: all */
 	char peer[IPC_PEER_STRLEN];

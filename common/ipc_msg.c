@@ -158,8 +158,7 @@ is_strings(const json_t *v)
 	if (!json_is_array(v)) {
 		return false;
 	}
-	json_array_foreach(v, i, e)
-	{
+	json_array_foreach (v, i, e) {
 		if (!json_is_string(e)) {
 			return false;
 		}

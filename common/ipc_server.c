@@ -300,8 +300,7 @@ wants(const struct ipc_conn *c, const char *event)
 	if (c->events == NULL) {
 		return true;
 	}
-	json_array_foreach(c->events, i, e)
-	{
+	json_array_foreach (c->events, i, e) {
 		if (strcmp(json_string_value(e), event) == 0) {
 			return true;
 		}

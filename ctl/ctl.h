@@ -20,19 +20,19 @@
 
 enum ctl_status { /* of the process */
 	CTL_OK = 0,
-	CTL_FAILED = 1,      /* the daemon said no, or could not */
+	CTL_FAILED = 1, /* the daemon said no, or could not */
 	CTL_USAGE = 2,
 	CTL_UNREACHABLE = 3, /* no daemon there, or not for us */
 };
 
 struct ctl_cmd {
 	bool is_json, is_watch, wants_help;
-	const char *socket;  /* NULL: the service's usual one */
-	const char *file;    /* of records; "-": stdin; NULL: none given */
+	const char *socket; /* NULL: the service's usual one */
+	const char *file;   /* of records; "-": stdin; NULL: none given */
 	unsigned timeout_ms;
 	const char *service;
 	const struct ipc_method *method;
-	json_t *params;      /* an object; owned */
+	json_t *params; /* an object; owned */
 };
 
 /*
@@ -79,7 +79,13 @@ struct ctl_out {
 	int64_t now_sec; /* ages are counted from here */
 };
 
-enum ctl_color { CTL_PLAIN = 0, CTL_BOLD, CTL_RED, CTL_YELLOW, CTL_DIM };
+enum ctl_color {
+	CTL_PLAIN = 0,
+	CTL_BOLD,
+	CTL_RED,
+	CTL_YELLOW,
+	CTL_DIM
+};
 
 void ctl_out_init(struct ctl_out *o, FILE *f);
 /*
@@ -96,8 +102,8 @@ const char *ctl_age(int64_t sec, char s[CTL_AGE_STRLEN]);
 /* RFC 3339 text; false: it is none. */
 bool ctl_time_parse(const char *text, int64_t *sec);
 /* "3m12s ago", "in 5s", "now"; text itself when it is no time. */
-const char *ctl_when(const struct ctl_out *o, const char *text,
-    char s[CTL_AGE_STRLEN]);
+const char *
+ctl_when(const struct ctl_out *o, const char *text, char s[CTL_AGE_STRLEN]);
 
 /* A table with columns as wide as needed. */
 struct ctl_table;
@@ -107,16 +113,16 @@ void ctl_table_cell(struct ctl_table *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void ctl_table_end_row(struct ctl_table *t, enum ctl_color color);
 /* Prints (nothing when it has no row) and frees. */
-void ctl_table_print(struct ctl_table *t, const struct ctl_out *o,
-    unsigned indent);
+void
+ctl_table_print(struct ctl_table *t, const struct ctl_out *o, unsigned indent);
 
 void ctl_print_json(FILE *f, const json_t *v, bool is_one_line);
 void ctl_print_text(const struct ctl_out *o, const char *service,
     const struct ipc_method *m, const json_t *result);
 void ctl_print_event(const struct ctl_out *o, const json_t *event);
 /* Any object: members, then tables of its lists. */
-void ctl_print_object(const struct ctl_out *o, const json_t *v,
-    unsigned indent);
+void
+ctl_print_object(const struct ctl_out *o, const json_t *v, unsigned indent);
 /* Views made for people, print_zone.c. */
 void ctl_print_zone_status(const struct ctl_out *o, const json_t *r);
 void ctl_print_zone_list(const struct ctl_out *o, const json_t *r);

@@ -121,8 +121,8 @@ ctl_help_method(FILE *f, const char *service, const struct ipc_method *m)
 	}
 	if (list != NULL && !list->is_optional) {
 		fprintf(f, "  %-*s", LIST_COLUMN - 2, "--file");
-		put_wrapped(f, "A file with one a line, - for stdin.",
-		    LIST_COLUMN);
+		put_wrapped(
+		    f, "A file with one a line, - for stdin.", LIST_COLUMN);
 	}
 	fprintf(f, "\nNeeds the right to %s.\n", ipc_right_str(m->right));
 }
@@ -133,7 +133,7 @@ ctl_help(FILE *f)
 	fputs("usage: polyctl [options] daemon command [arguments]\n\n"
 	      "  --json              the answer as JSON\n"
 	      "  --watch             again on every change, until ^C\n"
-	      "  --socket PATH       not /run/polyphony/<daemon>.sock\n"
+	      "  -s, --socket PATH   not /run/polyphony/<daemon>.sock\n"
 	      "  -t, --timeout SEC   how long to wait for an answer; 10\n"
 	      "  -h, --help          also behind a daemon or a command\n"
 	      "  -V, --version\n",
@@ -192,8 +192,8 @@ mdoc_method(FILE *f, const struct ipc_method *m)
 {
 	const enum ipc_code *e = m->errors;
 
-	fprintf(f, ".It Cm %s Pq right: %s\n", m->name,
-	    ipc_right_str(m->right));
+	fprintf(
+	    f, ".It Cm %s Pq right: %s\n", m->name, ipc_right_str(m->right));
 	mdoc_text(f, m->man);
 	mdoc_members(f, "Members of params", m->params);
 	mdoc_members(f, "Members of the result", m->result);
@@ -240,17 +240,18 @@ mdoc_arguments(FILE *f, const struct ipc_method *m)
 		}
 	}
 	if (list != NULL) {
-		fprintf(f, " Op Ar %s ...", list->name);
-		fputs(list->is_optional ? "" : " Op Fl -file Ar file", f);
+		fprintf(f, " Oo Ar %s ... Oc", list->name);
+		fputs(list->is_optional ? "" : " Oo Fl -file Ar file Oc", f);
 	}
 	for (p = m->params; p->name != NULL; p++) {
 		if (ctl_is_positional(p) || p == list) {
 			continue;
 		}
-		fprintf(f, " Op Fl -%s", p->name);
+		fprintf(f, " Oo Fl -%s", p->name);
 		if (p->type != IPC_BOOLEAN) {
 			fprintf(f, " Ar %s", p->name);
 		}
+		fputs(" Oc", f);
 	}
 	fputc('\n', f);
 }
@@ -270,8 +271,8 @@ mdoc_commands(FILE *f, const struct ipc_method *list)
 			continue;
 		}
 		fputs(".Bl -tag -width 10n -compact\n", f);
-		for (const struct ipc_member *p = list->params;
-		    p->name != NULL; p++) {
+		for (const struct ipc_member *p = list->params; p->name != NULL;
+		     p++) {
 			fprintf(f, ".It Ar %s\n", p->name);
 			mdoc_text(f, p->man);
 		}
@@ -289,11 +290,11 @@ ctl_mdoc(FILE *f, const char *part)
 	if (what == NULL || (size_t)(what - part) >= sizeof(service)) {
 		return false;
 	}
-	(void)snprintf(service, sizeof(service), "%.*s", (int)(what - part),
-	    part);
-	const struct ipc_method *methods = strcmp(service, "common") == 0 ?
-	    ipc_methods_common() :
-	    ipc_methods(service);
+	(void)snprintf(
+	    service, sizeof(service), "%.*s", (int)(what - part), part);
+	const struct ipc_method *methods = strcmp(service, "common") == 0
+					       ? ipc_methods_common()
+					       : ipc_methods(service);
 	if (methods == NULL) {
 		return false;
 	}
@@ -302,7 +303,7 @@ ctl_mdoc(FILE *f, const char *part)
 	} else if (strcmp(what, "-commands") == 0) {
 		mdoc_commands(f, methods);
 	} else if (strcmp(what, "-events") == 0 &&
-	    ipc_events(service) != NULL) {
+		   ipc_events(service) != NULL) {
 		mdoc_events(f, ipc_events(service));
 	} else {
 		return false;

@@ -19,8 +19,8 @@ ctl_out_init(struct ctl_out *o, FILE *f)
 
 	o->f = f;
 	o->has_color = isatty(fileno(f)) &&
-	    (no_color == NULL || *no_color == '\0') &&
-	    (term == NULL || strcmp(term, "dumb") != 0);
+		       (no_color == NULL || *no_color == '\0') &&
+		       (term == NULL || strcmp(term, "dumb") != 0);
 	o->now_sec = (int64_t)time(NULL);
 }
 
@@ -79,11 +79,11 @@ ctl_age(int64_t sec, char s[CTL_AGE_STRLEN])
 	if (n < 60) {
 		(void)snprintf(s, CTL_AGE_STRLEN, "%llds", n);
 	} else if (n < 3600) {
-		(void)snprintf(s, CTL_AGE_STRLEN, "%lldm%02llds", n / 60,
-		    n % 60);
+		(void)snprintf(
+		    s, CTL_AGE_STRLEN, "%lldm%02llds", n / 60, n % 60);
 	} else if (n < 86400) {
-		(void)snprintf(s, CTL_AGE_STRLEN, "%lldh%02lldm", n / 3600,
-		    n / 60 % 60);
+		(void)snprintf(
+		    s, CTL_AGE_STRLEN, "%lldh%02lldm", n / 3600, n / 60 % 60);
 	} else {
 		(void)snprintf(s, CTL_AGE_STRLEN, "%lldd%02lldh", n / 86400,
 		    n / 3600 % 24);
@@ -98,9 +98,8 @@ ctl_time_parse(const char *text, int64_t *sec)
 	int n = 0;
 
 	memset(&tm, 0, sizeof(tm));
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &tm.tm_year,
-		&tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-		&n) != 6 ||
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &tm.tm_year, &tm.tm_mon,
+		&tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) != 6 ||
 	    n != 20 || text[n] != '\0') {
 		return false;
 	}
@@ -136,7 +135,7 @@ ctl_when(const struct ctl_out *o, const char *text, char s[CTL_AGE_STRLEN])
 
 struct ctl_table {
 	unsigned ncolumns;
-	char **cells; /* row by row; the first row are the headings */
+	char **cells;		/* row by row; the first row are the headings */
 	enum ctl_color *colors; /* of each row */
 	size_t ncells, nrows;
 	bool is_broken; /* no memory: nothing is printed */

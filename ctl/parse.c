@@ -22,7 +22,7 @@ struct parser {
 	char words[WORDS_MAX]; /* so far, while there is no method */
 	bool no_options;       /* after -- */
 	enum ctl_status status;
-	bool is_done;          /* help or version was printed */
+	bool is_done; /* help or version was printed */
 };
 
 void
@@ -85,9 +85,9 @@ make_string(const char *name, const char *text)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char ch = (unsigned char)copy[i];
 
-		copy[i] = (char)(is_zone ? tolower(ch) :
-			is_type		 ? toupper(ch) :
-					   ch);
+		copy[i] = (char)(is_zone   ? tolower(ch)
+				 : is_type ? toupper(ch)
+					   : ch);
 	}
 	if (is_zone && len > 0 && copy[len - 1] != '.') {
 		memcpy(copy + len, ".", 2);
@@ -115,8 +115,8 @@ static enum ctl_status
 set_member(struct parser *p, const struct ipc_member *m, const char *text)
 {
 	json_t *params = p->cmd->params, *list;
-	json_t *v = m->type == IPC_INTEGER ? make_integer(text) :
-					     make_string(m->name, text);
+	json_t *v = m->type == IPC_INTEGER ? make_integer(text)
+					   : make_string(m->name, text);
 
 	if (v == NULL) {
 		ctl_complain("%s: \"%s\" is no %s", m->name, text,
@@ -190,8 +190,8 @@ global_option(struct parser *p, const char *word, size_t len,
 			p->status = CTL_USAGE;
 		}
 		p->is_done = true;
-	} else if (IS("--socket")) {
-		c->socket = value_of(inlined, next, "--socket");
+	} else if (IS("--socket") || IS("-s")) {
+		c->socket = value_of(inlined, next, "-s");
 		p->status = c->socket != NULL ? CTL_OK : CTL_USAGE;
 	} else if (IS("--timeout") || IS("-t")) {
 		v = value_of(inlined, next, "-t");
@@ -218,8 +218,7 @@ method_option(struct parser *p, const char *name, size_t len,
 		return p->cmd->file != NULL ? CTL_OK : CTL_USAGE;
 	}
 	if (member == NULL || ctl_is_positional(member)) {
-		ctl_complain("%s has no option --%.*s", m->cli, (int)len,
-		    name);
+		ctl_complain("%s has no option --%.*s", m->cli, (int)len, name);
 		return CTL_USAGE;
 	}
 	if (member->type == IPC_BOOLEAN) {
@@ -227,8 +226,8 @@ method_option(struct parser *p, const char *name, size_t len,
 			ctl_complain("--%s takes no value", member->name);
 			return CTL_USAGE;
 		}
-		(void)json_object_set_new(p->cmd->params, member->name,
-		    json_true());
+		(void)json_object_set_new(
+		    p->cmd->params, member->name, json_true());
 		return CTL_OK;
 	}
 	v = value_of(inlined, next, member->name);
@@ -361,16 +360,16 @@ check_complete(struct ctl_cmd *c)
 		if (ctl_is_positional(p) &&
 		    json_object_get(c->params, p->name) == NULL) {
 			ctl_complain("%s: %s is missing", m->cli, p->name);
-			fprintf(stderr, "usage: polyctl %s %s", c->service,
-			    m->cli);
+			fprintf(
+			    stderr, "usage: polyctl %s %s", c->service, m->cli);
 			ctl_usage_line(stderr, m);
 			fputc('\n', stderr);
 			return CTL_USAGE;
 		}
 	}
 	if (c->is_watch && m->right != IPC_LOOK) {
-		ctl_complain("%s: --watch is for commands that only look",
-		    m->cli);
+		ctl_complain(
+		    "%s: --watch is for commands that only look", m->cli);
 		return CTL_USAGE;
 	}
 	return CTL_OK;

@@ -15,12 +15,12 @@ value_str(const struct ctl_out *o, const json_t *v, char *s, size_t len)
 
 	switch (json_typeof(v)) {
 	case JSON_STRING:
-		(void)snprintf(s, len, "%s",
-		    ctl_when(o, json_string_value(v), age));
+		(void)snprintf(
+		    s, len, "%s", ctl_when(o, json_string_value(v), age));
 		break;
 	case JSON_INTEGER:
-		(void)snprintf(s, len, "%lld",
-		    (long long)json_integer_value(v));
+		(void)snprintf(
+		    s, len, "%lld", (long long)json_integer_value(v));
 		break;
 	case JSON_TRUE:
 		(void)snprintf(s, len, "yes");
@@ -54,8 +54,8 @@ columns_of(const json_t *rows, const char *names[COLUMNS_MAX + 1])
 	unsigned n = 0, k;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
-		json_object_foreach((json_t *)(uintptr_t)row, key, v) {
+	json_array_foreach (rows, i, row) {
+		json_object_foreach ((json_t *)(uintptr_t)row, key, v) {
 			for (k = 0; k < n && strcmp(names[k], key) != 0; k++) {
 			}
 			if (k == n && n < COLUMNS_MAX) {
@@ -79,7 +79,7 @@ print_rows(const struct ctl_out *o, const json_t *rows, unsigned indent)
 
 	n = columns_of(rows, names);
 	t = ctl_table_new(names);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		for (unsigned k = 0; k < n; k++) {
 			v = json_object_get(row, names[k]);
 			text[0] = '\0';
@@ -100,7 +100,7 @@ print_strings(const struct ctl_out *o, const json_t *list, unsigned indent)
 	char text[1024];
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach (list, i, v) {
 		value_str(o, v, text, sizeof(text));
 		ctl_putf(o, CTL_PLAIN, "%*s%s\n", (int)indent, "", text);
 	}
@@ -114,12 +114,12 @@ ctl_print_object(const struct ctl_out *o, const json_t *v, unsigned indent)
 	char text[1024];
 	size_t width = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)v, key, x) {
+	json_object_foreach ((json_t *)(uintptr_t)v, key, x) {
 		if (strlen(key) > width) {
 			width = strlen(key);
 		}
 	}
-	json_object_foreach((json_t *)(uintptr_t)v, key, x) {
+	json_object_foreach ((json_t *)(uintptr_t)v, key, x) {
 		fprintf(o->f, "%*s", (int)indent, "");
 		ctl_putf(o, CTL_BOLD, "%-*s", (int)width, key);
 		if (json_is_object(x)) {
@@ -140,8 +140,8 @@ ctl_print_object(const struct ctl_out *o, const json_t *v, unsigned indent)
 
 /* One long text is the whole answer (metrics). */
 static bool
-print_only_text(const struct ctl_out *o, const struct ipc_method *m,
-    const json_t *result)
+print_only_text(
+    const struct ctl_out *o, const struct ipc_method *m, const json_t *result)
 {
 	const char *text = json_string_value(json_object_get(result, "text"));
 
@@ -156,10 +156,10 @@ static const struct {
 	const char *service, *method;
 	void (*print)(const struct ctl_out *o, const json_t *result);
 } views[] = {
-	{"combiner", "zone.list", ctl_print_zone_list},
-	{"combiner", "zone.status", ctl_print_zone_status},
-	{"combiner", "zone.apex", ctl_print_zone_apex},
-	{"combiner", "contribution.get", ctl_print_contributions},
+    {"combiner", "zone.list", ctl_print_zone_list},
+    {"combiner", "zone.status", ctl_print_zone_status},
+    {"combiner", "zone.apex", ctl_print_zone_apex},
+    {"combiner", "contribution.get", ctl_print_contributions},
 };
 
 void
@@ -186,8 +186,7 @@ ctl_print_text(const struct ctl_out *o, const char *service,
 void
 ctl_print_event(const struct ctl_out *o, const json_t *event)
 {
-	const char *name =
-	    json_string_value(json_object_get(event, "method"));
+	const char *name = json_string_value(json_object_get(event, "method"));
 	const json_t *params = json_object_get(event, "params"), *v;
 	const char *time = json_string_value(json_object_get(params, "time"));
 	const char *zone = json_string_value(json_object_get(params, "zone"));
@@ -197,7 +196,7 @@ ctl_print_event(const struct ctl_out *o, const json_t *event)
 	ctl_putf(o, CTL_DIM, "%s", time != NULL ? time : "-");
 	ctl_putf(o, CTL_BOLD, "  %-14s", name);
 	ctl_putf(o, CTL_PLAIN, "  %s", zone != NULL ? zone : "");
-	json_object_foreach((json_t *)(uintptr_t)params, key, v) {
+	json_object_foreach ((json_t *)(uintptr_t)params, key, v) {
 		if (strcmp(key, "time") != 0 && strcmp(key, "zone") != 0) {
 			value_str(o, v, text, sizeof(text));
 			ctl_putf(o, CTL_PLAIN, "  %s=%s", key, text);

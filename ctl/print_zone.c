@@ -56,7 +56,7 @@ list_row(struct ctl_table *t, const struct ctl_out *o, const json_t *z)
 	char names[256] = "", age[CTL_AGE_STRLEN];
 	size_t i, len;
 
-	json_array_foreach(alerts, i, a) {
+	json_array_foreach (alerts, i, a) {
 		len = strlen(names);
 		(void)snprintf(names + len, sizeof(names) - len, "%s%s",
 		    i > 0 ? "," : "", json_string_value(a));
@@ -70,27 +70,25 @@ list_row(struct ctl_table *t, const struct ctl_out *o, const json_t *z)
 	number_cell(t, z, "records");
 	number_cell(t, z, "waiting");
 	ctl_table_cell(t, "%s", names[0] != '\0' ? names : "-");
-	ctl_table_end_row(t,
-	    json_array_size(alerts) > 0 ? CTL_RED :
-		num(z, "waiting") > 0	? CTL_YELLOW :
-					  CTL_PLAIN);
+	ctl_table_end_row(t, json_array_size(alerts) > 0 ? CTL_RED
+			     : num(z, "waiting") > 0	 ? CTL_YELLOW
+							 : CTL_PLAIN);
 }
 
 void
 ctl_print_zone_list(const struct ctl_out *o, const json_t *r)
 {
-	static const char *const names[] = {"ZONE", "OWNER", "OUT",
-	    "PUBLISHED", "WAY IN", "SOURCES", "RECORDS", "WAITS", "ALERTS",
-	    NULL};
+	static const char *const names[] = {"ZONE", "OWNER", "OUT", "PUBLISHED",
+	    "WAY IN", "SOURCES", "RECORDS", "WAITS", "ALERTS", NULL};
 	struct ctl_table *t = ctl_table_new(names);
 	const json_t *zones = json_object_get(r, "zones"), *z;
 	size_t i, bad = 0;
 
 	/* those with alerts first */
 	for (int pass = 0; pass < 2; pass++) {
-		json_array_foreach(zones, i, z) {
-			bool is_bad = json_array_size(json_object_get(z,
-					  "alerts")) > 0;
+		json_array_foreach (zones, i, z) {
+			bool is_bad =
+			    json_array_size(json_object_get(z, "alerts")) > 0;
 
 			if (is_bad == (pass == 0)) {
 				list_row(t, o, z);
@@ -116,7 +114,7 @@ print_alerts(const struct ctl_out *o, const json_t *r)
 	const json_t *a;
 	size_t i;
 
-	json_array_foreach(json_object_get(r, "alerts"), i, a) {
+	json_array_foreach (json_object_get(r, "alerts"), i, a) {
 		ctl_putf(o, CTL_RED, "  ALERT %s", str(a, "name"));
 		ctl_putf(o, CTL_PLAIN, ": %s\n", str(a, "text"));
 		if (has(a, "since")) {
@@ -134,7 +132,7 @@ print_waits(const struct ctl_out *o, const json_t *r)
 	const json_t *w;
 	size_t i;
 
-	json_array_foreach(json_object_get(r, "waits"), i, w) {
+	json_array_foreach (json_object_get(r, "waits"), i, w) {
 		ctl_putf(o, CTL_YELLOW, "  waits for %s\n", str(w, "for"));
 		if (has(w, "since")) {
 			ctl_putf(o, CTL_PLAIN, "    since  %s, %s\n",
@@ -145,8 +143,8 @@ print_waits(const struct ctl_out *o, const json_t *r)
 			    str(w, "until"), when(o, w, "until", age));
 		}
 		if (has(w, "remedy")) {
-			ctl_putf(o, CTL_PLAIN, "    do     %s\n",
-			    str(w, "remedy"));
+			ctl_putf(
+			    o, CTL_PLAIN, "    do     %s\n", str(w, "remedy"));
 		}
 	}
 }
@@ -169,20 +167,19 @@ print_versions(const struct ctl_out *o, const json_t *r)
 		    "  owner      serial %lld, confirmed %s, expires %s%s\n",
 		    num(owner, "serial"), when(o, owner, "checked", a),
 		    when(o, owner, "expires", b),
-		    json_is_true(json_object_get(owner, "signed")) ?
-			", signed by the owner" :
-			"");
+		    json_is_true(json_object_get(owner, "signed"))
+			? ", signed by the owner"
+			: "");
 	} else {
 		ctl_put(o, CTL_YELLOW, "  owner      no copy yet\n");
 	}
 	if (has(r, "records")) {
-		ctl_putf(o, CTL_PLAIN, "  records    %lld\n",
-		    num(r, "records"));
+		ctl_putf(
+		    o, CTL_PLAIN, "  records    %lld\n", num(r, "records"));
 	}
 	if (has(r, "catalog")) {
 		ctl_putf(o, CTL_PLAIN, "  catalog    %s, id %s, template %s\n",
-		    str(r, "catalog"), str(r, "member_id"),
-		    str(r, "template"));
+		    str(r, "catalog"), str(r, "member_id"), str(r, "template"));
 	}
 	if (num(r, "changes") > 0 || num(r, "held") > 0) {
 		ctl_putf(o, CTL_PLAIN,
@@ -219,14 +216,14 @@ print_refresh(const struct ctl_out *o, const json_t *r)
 static void
 print_masters(const struct ctl_out *o, const json_t *r)
 {
-	static const char *const names[] = {"MASTER", "ADDRESS", "", "LAST",
-	    "RESULT", "SERIAL", NULL};
+	static const char *const names[] = {
+	    "MASTER", "ADDRESS", "", "LAST", "RESULT", "SERIAL", NULL};
 	struct ctl_table *t = ctl_table_new(names);
 	char age[CTL_AGE_STRLEN];
 	const json_t *m, *last;
 	size_t i;
 
-	json_array_foreach(json_object_get(r, "masters"), i, m) {
+	json_array_foreach (json_object_get(r, "masters"), i, m) {
 		const char *result;
 
 		last = json_object_get(m, "last");
@@ -234,17 +231,16 @@ print_masters(const struct ctl_out *o, const json_t *r)
 		ctl_table_cell(t, "%s", str(m, "remote"));
 		ctl_table_cell(t, "%s", str(m, "address"));
 		ctl_table_cell(t, "%s",
-		    json_is_true(json_object_get(m, "current")) ? "asked now" :
-			json_is_true(json_object_get(m, "preferred")) ?
-								  "first" :
-								  "");
+		    json_is_true(json_object_get(m, "current")) ? "asked now"
+		    : json_is_true(json_object_get(m, "preferred")) ? "first"
+								    : "");
 		ctl_table_cell(t, "%s", when(o, last, "time", age));
 		ctl_table_cell(t, "%s%s%s", last != NULL ? result : "-",
 		    has(last, "rcode") ? " " : "", str(last, "rcode"));
 		number_cell(t, last, "serial");
-		ctl_table_end_row(t,
-		    last == NULL || strcmp(result, "ok") == 0 ? CTL_PLAIN :
-								CTL_RED);
+		ctl_table_end_row(t, last == NULL || strcmp(result, "ok") == 0
+					 ? CTL_PLAIN
+					 : CTL_RED);
 	}
 	ctl_table_print(t, o, 2);
 }
@@ -268,7 +264,7 @@ print_signers(const struct ctl_out *o, const json_t *r)
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(json_object_get(r, "signers"), i, s) {
+	json_array_foreach (json_object_get(r, "signers"), i, s) {
 		ctl_table_cell(t, "%s", str(s, "remote"));
 		ctl_table_cell(t, "%s", str(s, "address"));
 		ctl_table_cell(t, "%s", str(s, "state"));
@@ -287,14 +283,14 @@ print_signers(const struct ctl_out *o, const json_t *r)
 static void
 print_stored(const struct ctl_out *o, const json_t *r)
 {
-	static const char *const names[] = {"SOURCE", "TYPE", "RECORDS",
-	    "TTL", "ETAG", "CHANGED", NULL};
+	static const char *const names[] = {
+	    "SOURCE", "TYPE", "RECORDS", "TTL", "ETAG", "CHANGED", NULL};
 	struct ctl_table *t = ctl_table_new(names);
 	char age[CTL_AGE_STRLEN];
 	const json_t *c;
 	size_t i;
 
-	json_array_foreach(json_object_get(r, "contributions"), i, c) {
+	json_array_foreach (json_object_get(r, "contributions"), i, c) {
 		ctl_table_cell(t, "%s", str(c, "source"));
 		ctl_table_cell(t, "%s", str(c, "type"));
 		number_cell(t, c, "count");
@@ -341,15 +337,14 @@ ctl_print_zone_apex(const struct ctl_out *o, const json_t *r)
 	} else {
 		ctl_put(o, CTL_DIM, "; nothing is published yet\n");
 	}
-	json_array_foreach(json_object_get(r, "sets"), i, set) {
-		json_array_foreach(json_object_get(set, "records"), k, rec) {
-			print_record(o, str(r, "zone"), set,
-			    str(rec, "rdata"));
+	json_array_foreach (json_object_get(r, "sets"), i, set) {
+		json_array_foreach (json_object_get(set, "records"), k, rec) {
+			print_record(o, str(r, "zone"), set, str(rec, "rdata"));
 			ctl_put(o, CTL_DIM, " ;");
-			json_array_foreach(json_object_get(rec, "sources"), n,
-			    src) {
-				ctl_putf(o, CTL_DIM, " %s",
-				    json_string_value(src));
+			json_array_foreach (
+			    json_object_get(rec, "sources"), n, src) {
+				ctl_putf(
+				    o, CTL_DIM, " %s", json_string_value(src));
 			}
 			fputc('\n', o->f);
 		}
@@ -366,13 +361,13 @@ ctl_print_contributions(const struct ctl_out *o, const json_t *r)
 	if (json_array_size(sets) == 0) {
 		ctl_put(o, CTL_DIM, "; nothing is contributed\n");
 	}
-	json_array_foreach(sets, i, set) {
+	json_array_foreach (sets, i, set) {
 		ctl_putf(o, CTL_DIM, "; source %s, etag %s, changed %s\n",
 		    str(set, "source"), str(set, "etag"),
 		    when(o, set, "changed", age));
-		json_array_foreach(json_object_get(set, "records"), k, rec) {
-			print_record(o, str(r, "zone"), set,
-			    json_string_value(rec));
+		json_array_foreach (json_object_get(set, "records"), k, rec) {
+			print_record(
+			    o, str(r, "zone"), set, json_string_value(rec));
 			fputc('\n', o->f);
 		}
 	}

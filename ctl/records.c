@@ -74,8 +74,8 @@ owner_is_zone(const struct word *w, const char *zone)
 	size_t len = strlen(zone);
 
 	return word_is(w, "@") || word_is(w, zone) ||
-	    (len > 1 && zone[len - 1] == '.' && w->len == len - 1 &&
-		strncasecmp(w->p, zone, w->len) == 0);
+	       (len > 1 && zone[len - 1] == '.' && w->len == len - 1 &&
+		   strncasecmp(w->p, zone, w->len) == 0);
 }
 
 char *
@@ -107,9 +107,8 @@ ctl_record_parse(char *text, const char *zone, const char *type, int64_t *ttl,
 	 * an owner is known by its final dot, or by the class that follows.
 	 */
 	if (!has_class &&
-	    (!word_is(&w, type) ||
-		!(owner_is_zone(&owner, zone) ||
-		    owner.p[owner.len - 1] == '.'))) {
+	    (!word_is(&w, type) || !(owner_is_zone(&owner, zone) ||
+				       owner.p[owner.len - 1] == '.'))) {
 		return text;
 	}
 	if (!word_is(&w, type)) {
@@ -152,8 +151,7 @@ take_record(struct reader *r, char *text)
 		*--end = '\0';
 	}
 	if (*rdata == '\0') {
-		ctl_complain("%s:%u: a record without RDATA", r->from,
-		    r->line);
+		ctl_complain("%s:%u: a record without RDATA", r->from, r->line);
 		return CTL_USAGE;
 	}
 	if (json_array_append_new(r->records, json_string(rdata)) != 0) {
@@ -167,8 +165,8 @@ take_record(struct reader *r, char *text)
 }
 
 /*
- * Blanks out a comment, and parentheses, outside of quotes.  Returns how deep
- * in parentheses the line ends.
+ * Blanks out a comment and parentheses outside of quotes, and the line's end.
+ * Returns how deep in parentheses the line ends.
  */
 static int
 clean_line(char *s, int depth)
@@ -186,6 +184,8 @@ clean_line(char *s, int depth)
 		} else if (!is_quoted && (*s == '(' || *s == ')')) {
 			depth += *s == '(' ? 1 : -1;
 			*s = ' ';
+		} else if (*s == '\n' || *s == '\r') {
+			*s = ' '; /* what follows in parentheses is joined */
 		}
 	}
 	return depth;
@@ -267,7 +267,7 @@ read_words(struct reader *r, const json_t *words)
 	size_t i;
 
 	r->from = "argument";
-	json_array_foreach(words, i, w) {
+	json_array_foreach (words, i, w) {
 		char *copy = strdup(json_string_value(w));
 
 		r->line++;
@@ -327,8 +327,8 @@ ctl_records_read(struct ctl_cmd *c)
 			ctl_complain("no TTL in the records: give --ttl");
 			status = CTL_USAGE;
 		}
-		(void)json_object_set_new(c->params, "ttl",
-		    json_integer(r.ttl));
+		(void)json_object_set_new(
+		    c->params, "ttl", json_integer(r.ttl));
 	}
 	(void)json_object_set_new(c->params, list->name, r.records);
 	return status;

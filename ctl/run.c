@@ -12,8 +12,8 @@
 #include "ctl/ctl.h"
 
 #define RUN_DIR "/run/polyphony"
-#define WATCH_MS 1000u   /* again after so long, or … */
-#define GATHER_MS 200u   /* … so long after an event: more come with it */
+#define WATCH_MS 1000u /* again after so long, or … */
+#define GATHER_MS 200u /* … so long after an event: more come with it */
 #define DAY_MS 86400000u
 
 struct session {
@@ -49,8 +49,8 @@ unreachable(const struct session *s, int err)
 	switch (err) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		ctl_complain("%s is not reachable at %s: %s", service,
-		    s->path, err_text(err));
+		ctl_complain("%s is not reachable at %s: %s", service, s->path,
+		    err_text(err));
 		ctl_complain("is it running? Look at its log, start it; or "
 			     "name another --socket");
 		break;
@@ -65,8 +65,8 @@ unreachable(const struct session *s, int err)
 		    s->cmd->timeout_ms % 1000 / 100);
 		break;
 	case E_CLOSED:
-		ctl_complain("%s closed the connection; its log says why",
-		    service);
+		ctl_complain(
+		    "%s closed the connection; its log says why", service);
 		break;
 	case E_VERSION:
 		ctl_complain("%s speaks another version of the protocol; use "
@@ -112,23 +112,22 @@ refused(const struct session *s, const json_t *error)
 static enum ctl_status
 open_session(struct session *s)
 {
-	int r = ipc_sync_open(s->path, "polyctl", s->cmd->timeout_ms,
-	    &s->sync);
+	int r = ipc_sync_open(s->path, "polyctl", s->cmd->timeout_ms, &s->sync);
 
 	return r == E_OK ? CTL_OK : unreachable(s, r);
 }
 
 static enum ctl_status
-call_once(struct session *s, const char *method, json_t *params,
-    json_t **result)
+call_once(
+    struct session *s, const char *method, json_t *params, json_t **result)
 {
 	enum ctl_status status = CTL_OK;
 	json_t *error = NULL;
 	int r;
 
 	*result = NULL;
-	r = ipc_sync_call(s->sync, method, params, s->cmd->timeout_ms, result,
-	    &error);
+	r = ipc_sync_call(
+	    s->sync, method, params, s->cmd->timeout_ms, result, &error);
 	if (r != E_OK) {
 		return unreachable(s, r);
 	}
@@ -146,10 +145,10 @@ add_page(json_t *all, const json_t *page)
 	const char *key;
 	const json_t *v;
 
-	json_object_foreach((json_t *)(uintptr_t)page, key, v) {
+	json_object_foreach ((json_t *)(uintptr_t)page, key, v) {
 		if (json_is_array(v)) {
-			(void)json_array_extend(json_object_get(all, key),
-			    (json_t *)(uintptr_t)v);
+			(void)json_array_extend(
+			    json_object_get(all, key), (json_t *)(uintptr_t)v);
 		}
 	}
 }
@@ -166,7 +165,7 @@ call_all(struct session *s, json_t **result)
 
 	status = call_once(s, method, json_incref(params), result);
 	while (status == CTL_OK && is_paged &&
-	    (next = json_object_get(*result, "next")) != NULL) {
+	       (next = json_object_get(*result, "next")) != NULL) {
 		(void)json_object_set(params, "after", next);
 		(void)json_object_del(*result, "next");
 		status = call_once(s, method, json_incref(params), &page);
@@ -317,8 +316,8 @@ ctl_run(const struct ctl_cmd *c)
 	if (c->socket != NULL) {
 		(void)snprintf(s.path, sizeof(s.path), "%s", c->socket);
 	} else {
-		(void)snprintf(s.path, sizeof(s.path), RUN_DIR "/%s.sock",
-		    c->service);
+		(void)snprintf(
+		    s.path, sizeof(s.path), RUN_DIR "/%s.sock", c->service);
 	}
 	status = open_session(&s);
 	if (status != CTL_OK) {

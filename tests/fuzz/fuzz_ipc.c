@@ -19,8 +19,8 @@ answer(const struct ipc_request *r)
 	size_t len = 0;
 	char *line;
 
-	line = ipc_msg_result(r->id, json_deep_copy(r->params), &len,
-	    &too_long);
+	line =
+	    ipc_msg_result(r->id, json_deep_copy(r->params), &len, &too_long);
 	if (line != NULL) {
 		/* ids that are strings are not those of our clients */
 		if (ipc_incoming_decode(line, len - 1, &in) == E_OK) {

@@ -614,9 +614,37 @@ test_late(void **state)
 	assert_int_equal(code_of(v), IPC_STORE);
 	json_decref(v);
 	raw_close(&c);
-	assert_int_equal(f->server->nconns, 0);
+	/* it may want to read still; that it does not shows when answered */
+	assert_int_equal(f->server->nconns, 1);
 	ipc_reply(f->kept[2], json_object());
 	f->nkept = 0;
+	for (int i = 0; i < 3; i++) {
+		loop_poll(f->loop);
+	}
+	assert_int_equal(f->server->nconns, 0);
+}
+
+/* One who ends only its own side (printf | socat) gets all of its answers. */
+static void
+test_half_closed(void **state)
+{
+	struct fixture *f = *state;
+	struct raw c;
+
+	raw_open(&c, f);
+	raw_send(&c, HELLO REQ("1", "keep", "{}") REQ("2", "echo", "{}"));
+	assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+	for (int i = 0; i < 5; i++) {
+		loop_poll(f->loop);
+	}
+	json_decref(raw_read(&c)); /* hello */
+	json_decref(raw_read(&c)); /* 2 */
+	assert_int_equal(f->server->nconns, 1);
+	ipc_reply(f->kept[0], NULL);
+	f->nkept = 0;
+	json_decref(raw_read(&c));
+	expect_closed(&c);
+	assert_int_equal(f->server->nconns, 0);
 }
 
 /* More calls than may wait: the rest stays unread until some are answered. */
@@ -1060,6 +1088,7 @@ main(void)
 	    T(test_rights),
 	    T(test_group),
 	    T(test_late),
+	    T(test_half_closed),
 	    T(test_many_calls),
 	    T(test_pipeline),
 	    T(test_not_reading),
