@@ -327,6 +327,6 @@ service_tell_failed(const struct zone *z, const char *error)
 	char name[NAME_STRLEN];
 
 	ipc_event(z->combiner->ipc, "zone.failed",
-	    json_pack("{s:s, s:s}", "zone", name_to_str(z->name, name),
-		"error", error));
+	    json_pack("{s:s, s:s}", "zone", name_to_str(z->name, name), "error",
+		error));
 }

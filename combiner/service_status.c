@@ -338,8 +338,7 @@ service_zone_status(struct ipc_call *call, const json_t *params, void *arg)
 	    "zone", name_to_str(z->name, name), "alerts", alerts_json(z),
 	    "waits", service_waits(z), "refresh", refresh_json(&r), "masters",
 	    masters_json(z), "signers", signers_json(z), "contributions",
-	    contributions_json(z), "changes", count_ops(z), "held",
-	    held_by(z));
+	    contributions_json(z), "changes", count_ops(z), "held", held_by(z));
 	set_origin(result, z);
 	service_set(result, "owner", owner_json(z, &r));
 	if (z->has_out) {

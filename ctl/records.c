@@ -179,8 +179,8 @@ clean_line(char *s, int depth)
 		} else if (*s == '"') {
 			is_quoted = !is_quoted;
 		} else if (!is_quoted && *s == ';') {
-			*s = '\0';
-			break;
+			*s = ' '; /* two words must not become one */
+			s[1] = '\0';
 		} else if (!is_quoted && (*s == '(' || *s == ')')) {
 			depth += *s == '(' ? 1 : -1;
 			*s = ' ';
