@@ -94,7 +94,11 @@ edit_put(struct change *x, struct apex *copy)
 		apex_drop(copy, x->type);
 	} else {
 		s = apex_edit(copy, x->type);
-		if (s == NULL || rrset_copy(s, &x->set) != E_OK) {
+		if (s == NULL) {
+			return E_NOMEM;
+		}
+		rrset_clear(s); /* copying does not free what was there */
+		if (rrset_copy(s, &x->set) != E_OK) {
 			return E_NOMEM;
 		}
 	}
