@@ -325,6 +325,15 @@ write_done(struct loop_job *job, int status)
 	/* the next batch goes to disk while this one is told of */
 	if (status == E_OK) {
 		start_write(s);
+	} else {
+		/* the loop ends: no job will take what waits */
+		struct store_change **end = &c;
+		while (*end != NULL) {
+			end = &(*end)->next;
+		}
+		*end = s->first;
+		s->first = NULL;
+		s->last = &s->first;
 	}
 	while (c != NULL) {
 		struct store_change *next = c->next;
@@ -384,9 +393,10 @@ read_entries(struct entries_req *r)
 	sqlite3_stmt *st = NULL;
 	uint64_t octets = 0;
 	size_t cap = 0;
+	int64_t seq = 0;
 	int ret = E_NOENT;
 	int rc = sqlite3_prepare_v2(r->store->reader,
-	    "SELECT data FROM journal WHERE zone=?1 AND seq>="
+	    "SELECT data, seq FROM journal WHERE zone=?1 AND seq>="
 	    "(SELECT max(seq) FROM journal WHERE zone=?1 AND serial_from=?2)"
 	    " AND seq<=?3 ORDER BY seq",
 	    -1, &st, NULL);
@@ -399,6 +409,11 @@ read_entries(struct entries_req *r)
 	(void)sqlite3_bind_int64(st, 3, r->to_seq);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		size_t len = (size_t)sqlite3_column_bytes(st, 0);
+		if (r->count > 0 && sqlite3_column_int64(st, 1) != seq + 1) {
+			ret = E_NOENT; /* a gap */
+			break;
+		}
+		seq = sqlite3_column_int64(st, 1);
 		struct blob *b = blob_new(len);
 		octets += len;
 		if (r->count == cap) {
@@ -424,6 +439,9 @@ read_entries(struct entries_req *r)
 	}
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
 		ret = err_from_sqlite(rc);
+	}
+	if (ret == E_OK && seq != r->to_seq) {
+		ret = E_NOENT; /* it does not lead there */
 	}
 	(void)sqlite3_finalize(st);
 	return ret;

@@ -23,6 +23,16 @@ column_blob(sqlite3_stmt *st, int at, size_t *len)
 	return sqlite3_column_blob(st, at);
 }
 
+/* NULL when it is not one. */
+static const uint8_t *
+column_name(sqlite3_stmt *st, int at)
+{
+	size_t len;
+	const uint8_t *name = column_blob(st, at, &len);
+
+	return name != NULL && name_check(name, len) == len ? name : NULL;
+}
+
 static void
 read_zone(sqlite3_stmt *st, struct store_loaded *l)
 {
@@ -31,8 +41,8 @@ read_zone(sqlite3_stmt *st, struct store_loaded *l)
 
 	memset(l, 0, sizeof(*l));
 	z->id = sqlite3_column_int64(st, 0);
-	z->name = column_blob(st, 1, &len);
-	z->catalog = column_blob(st, 2, &len);
+	z->name = column_name(st, 1);
+	z->catalog = column_name(st, 2);
 	z->member_id = (const char *)sqlite3_column_text(st, 3);
 	z->group = (const char *)sqlite3_column_text(st, 4);
 	z->soa = column_blob(st, 5, &len);
@@ -121,6 +131,12 @@ store_load(struct store *s, const uint8_t *name,
 	while (ret == E_OK && (rc = sqlite3_step(l.zones)) == SQLITE_ROW) {
 		struct store_loaded z;
 		read_zone(l.zones, &z);
+		if (z.zone.name == NULL) {
+			log_err(F(.op = "load", .err = E_STORE),
+			    "row %lld of the zones is damaged",
+			    (long long)z.zone.id);
+			continue;
+		}
 		int64_t id = z.zone.id;
 		uint32_t base_seq = z.zone.base_seq, seq = z.zone.seq;
 		ret = ev->on_zone(&z, arg);

@@ -136,6 +136,8 @@ write_zone(sqlite3 *db, sqlite3_stmt **stmts, struct store_change *c)
 	int rc = run(st);
 	if (rc == SQLITE_OK && z->id == 0) {
 		z->id = sqlite3_last_insert_rowid(db);
+	} else if (rc == SQLITE_OK && sqlite3_changes(db) != 1) {
+		rc = SQLITE_NOTFOUND; /* its row is gone: nothing is stored */
 	}
 	return rc;
 }
