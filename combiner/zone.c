@@ -312,6 +312,10 @@ remove_now(struct zone *z, int err, void *arg)
 		zone_release(z);
 		return;
 	}
+	if (z->data != NULL) {
+		/* here, as transfers out may read it while it is archived */
+		(void)base_need_index(z->data->base); /* else the job says so */
+	}
 	r->row.zone.id = z->id;
 	r->row.remove = true;
 	r->row.before = removal_before;

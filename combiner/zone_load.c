@@ -264,7 +264,9 @@ on_entry(int64_t id, uint32_t seq, const uint8_t *data, size_t len, void *arg)
 	if (l->current == NULL || l->current->data == NULL) {
 		return E_OK;
 	}
-	ret = apply_entry(l->current, seq, data, len);
+	ret = seq == l->current->data->version + 1
+	    ? apply_entry(l->current, seq, data, len)
+	    : E_STORE; /* one is missing */
 	if (ret == E_NOMEM) {
 		return ret;
 	}
@@ -272,6 +274,15 @@ on_entry(int64_t id, uint32_t seq, const uint8_t *data, size_t len, void *arg)
 		give_up_copy(l, l->current, ret);
 	}
 	return E_OK;
+}
+
+/* The entries must have led to the version that was published last. */
+static void
+check_version(struct loader *l, struct zone *z)
+{
+	if (z->data != NULL && z->data->version != z->seq) {
+		give_up_copy(l, z, E_STORE);
+	}
 }
 
 static const struct store_load_events load_events = {
@@ -301,6 +312,7 @@ zone_add(struct combiner *c, const uint8_t *name,
 	l.only = z;
 	ret = store_load(c->store, name, &load_events, &l);
 	if (ret == E_OK) {
+		check_version(&l, z);
 		ret = refresh_init(z);
 	}
 	if (ret != E_OK) {
@@ -360,6 +372,7 @@ zone_load_all(struct combiner *c, char *msg, size_t msg_len)
 	store_sweep(c->store);
 	for (size_t i = 0; ret == E_OK && i < c->nzones; i++) {
 		struct zone *z = c->zones[i];
+		check_version(&l, z);
 		ret = refresh_init(z);
 		if (ret != E_OK || z->soa == NULL) {
 			continue;

@@ -15,7 +15,7 @@
 #define TRIM_EVERY 64       /* publishes between looks at the journal's size */
 #define LAST_ENTRY_MAX 4096 /* octets of an entry that is kept in memory */
 
-static void start(struct zone_op *op);
+static void run_queue(struct zone *z);
 
 static int
 enqueue(struct zone *z, const struct zone_op *proto)
@@ -32,7 +32,7 @@ enqueue(struct zone *z, const struct zone_op *proto)
 	*z->ops_tail = op;
 	z->ops_tail = &op->next;
 	if (z->ops == op) {
-		start(op);
+		run_queue(z);
 	}
 	return E_OK;
 }
@@ -60,9 +60,14 @@ zone_take_owner(struct zone *z, struct owner_change *change,
 {
 	struct zone_op op = {.kind = ZONE_OP_OWNER, .change = change,
 	    .done = done, .arg = arg};
+	int ret = z->gone ? E_CANCEL : enqueue(z, &op);
 
-	/* a failure leaves the change with the caller's free */
-	return z->gone ? E_CANCEL : enqueue(z, &op);
+	/* a failure leaves the change with the caller's free, but no file */
+	if (ret != E_OK && change->base != NULL) {
+		base_discard(change->base, store_dir(z->combiner->store));
+		change->base = NULL;
+	}
+	return ret;
 }
 
 int
@@ -127,6 +132,9 @@ op_free(struct zone_op *op)
 	free(op->owner_apex_bin);
 	free(op->out_apex_bin);
 	free(op->sets_bin);
+	free(op->catalog_name);
+	free(op->member_id);
+	free(op->group);
 	free(op->source);
 	free(op);
 }
@@ -182,7 +190,10 @@ tell_published(struct zone *z, const struct zone_op *op)
 	}
 }
 
-/* Ends the first operation of the zone and starts the next one. */
+/*
+ * Ends the first operation of the zone.  It stays the first until its callbacks
+ * have returned: what they queue waits behind it, and is started once.
+ */
 static void
 finish(struct zone_op *op, int err)
 {
@@ -198,20 +209,18 @@ finish(struct zone_op *op, int err)
 	} else if (err == E_OK) {
 		zone_alert_clear(z, ZONE_ALERT_STORE);
 	}
-	z->ops = op->next;
-	if (z->ops == NULL) {
-		z->ops_tail = &z->ops;
-	}
-	if (published) {
+	if (published && !z->gone) {
 		tell_published(z, op);
 	}
 	if (op->done != NULL) {
 		op->done(z, err, op->arg);
 	}
+	z->ops = op->next;
+	if (z->ops == NULL) {
+		z->ops_tail = &z->ops;
+	}
 	op_free(op);
-	if (z->ops != NULL) {
-		start(z->ops);
-	} else if (!z->gone) {
+	if (z->ops == NULL && !z->gone) {
 		zone_merge_check(z);
 	}
 	zone_release(z);
@@ -223,20 +232,25 @@ on_stored(struct store_change *row, int err)
 	struct zone_op *op = row->arg;
 	struct zone *z = op->z;
 
+	zone_hold(z);
 	if (err == E_OK) {
 		z->id = row->zone.id;
-		z->row_stale = false;
 		z->stored_sec = row->zone.checked_sec;
 		zone_op_apply(op);
 		if (op->kind != ZONE_OP_MERGE) {
 			tell_alerts(z, op->combine_alerts);
 		}
+	} else if (op->was_stale) {
+		z->row_stale = true;
 	}
 	finish(op, err);
+	run_queue(z);
+	zone_release(z);
 }
 
-void
-zone_op_prepared(struct zone_op *op, int err)
+/* What was prepared goes to disk, or ends here: true. */
+static bool
+settle(struct zone_op *op, int err)
 {
 	if (err == E_OK) {
 		err = zone_op_fill_row(op);
@@ -247,31 +261,48 @@ zone_op_prepared(struct zone_op *op, int err)
 		op->change_row.trim = op->kind == ZONE_OP_MERGE ||
 		    (op->publishes && op->change_row.zone.seq % TRIM_EVERY == 0);
 		store_submit(op->z->combiner->store, &op->change_row);
-		return;
+		return false;
 	}
 	if (err == E_DONE) {
 		op->job_result = E_DONE; /* nothing to write */
 		op->publishes = false;
-		if (op->kind != ZONE_OP_MERGE) {
+		if (op->out_apex != NULL) { /* it came to combining */
 			tell_alerts(op->z, op->combine_alerts);
 		}
 		err = E_OK;
 	}
 	finish(op, err);
+	return true;
 }
 
-static void
-start(struct zone_op *op)
+void
+zone_op_prepared(struct zone_op *op, int err)
 {
-	int ret = E_CANCEL;
+	struct zone *z = op->z;
 
-	if (!op->z->gone && op->kind != ZONE_OP_LAST) {
-		ret = zone_op_prepare(op);
+	zone_hold(z);
+	if (settle(op, err)) {
+		run_queue(z);
 	}
+	zone_release(z);
+}
 
-	if (ret != E_AGAIN) {
-		zone_op_prepared(op, ret);
+/* Starts the first operation, and those behind it while they end at once. */
+static void
+run_queue(struct zone *z)
+{
+	bool ended = true;
+
+	zone_hold(z);
+	while (ended && z->ops != NULL) {
+		struct zone_op *op = z->ops;
+		int ret = E_CANCEL;
+		if (!z->gone && op->kind != ZONE_OP_LAST) {
+			ret = zone_op_prepare(op);
+		}
+		ended = ret != E_AGAIN && settle(op, ret);
 	}
+	zone_release(z);
 }
 
 /* ---- applying ---- */
@@ -332,19 +363,9 @@ apply_owner(struct zone_op *op)
 static void
 apply_merge(struct zone_op *op)
 {
-	struct zone *z = op->z;
-	struct zdata *fresh;
-	uint32_t version;
-
-	(void)zmerge_base(op->merge, &version);
-	z->base_seq = version;
-	if (zmerge_finish(op->merge, &fresh) == E_OK) {
-		replace_data(z, fresh);
-	}
-	/*
-	 * else: no memory.  The old base goes on being read; what is on disk says
-	 * the same by the new one, so only the old file is left to the sweep.
-	 */
+	(void)zmerge_base(op->merge, &op->z->base_seq);
+	replace_data(op->z, op->data);
+	op->data = NULL;
 }
 
 void

@@ -44,7 +44,7 @@ struct zone_op {
 	bool owner_signed, publishes, data_changed;
 	struct apex *owner_apex, *out_apex; /* one reference each */
 	unsigned combine_alerts;
-	struct zdata *data;  /* OWNER, full: the new one */
+	struct zdata *data;  /* OWNER, full, and MERGE: the new one */
 	struct delta *delta; /* OWNER, difference */
 
 	struct journal_writer journal;
@@ -56,6 +56,10 @@ struct zone_op {
 
 	struct store_change change_row;
 	uint8_t *owner_apex_bin, *out_apex_bin, *sets_bin;
+	/* the zone may get others while the row is written */
+	uint8_t *catalog_name;
+	char *member_id, *group;
+	bool was_stale; /* row_stale, when the row was filled */
 };
 
 /*

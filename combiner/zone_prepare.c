@@ -54,8 +54,11 @@ prepare_contrib(struct zone_op *op)
 	if (copy->count > 0) {
 		op->contrib = contrib_new(op->source, copy,
 		    loop_wall_sec(z->combiner->loop));
-		copy = NULL; /* taken over, also on failure */
-		ret = op->contrib == NULL ? E_NOMEM : E_OK;
+		if (op->contrib == NULL) {
+			ret = E_NOMEM;
+			goto out;
+		}
+		copy = NULL; /* taken over */
 	}
 out:
 	apex_unref(copy);
@@ -225,8 +228,13 @@ static void
 diff_done(struct loop_job *job, int status)
 {
 	struct zone_op *op = job->arg;
-	int ret = status == E_OK ? zone_op_prepare_rest(op) : status;
+	int ret = status;
 
+	if (op->z->gone) {
+		ret = E_CANCEL; /* its rules may be gone too */
+	} else if (ret == E_OK) {
+		ret = zone_op_prepare_rest(op);
+	}
 	zone_op_prepared(op, ret);
 }
 
@@ -447,13 +455,19 @@ zone_op_prepare_rest(struct zone_op *op)
 	        serial_gt(op->owner_serial, z->out_serial));
 	if (!op->publishes) {
 		bool owner_moved = op->kind == ZONE_OP_OWNER &&
-		    op->owner_serial != z->owner_serial;
+		    (op->owner_serial != z->owner_serial ||
+		        !apex_equal(op->owner_apex, z->owner_apex));
+		if (op->data != NULL) {
+			op->data->version = z->seq; /* there is no new one */
+		}
 		return op->has_contrib || owner_moved || z->row_stale ? E_OK
 								      : E_DONE;
 	}
 	ret = next_serial(op);
-	if (ret == E_OK && z->has_out && !op->drop_journal &&
-	    z->soa != NULL) {
+	if (z->has_out && z->soa == NULL) {
+		op->drop_journal = true; /* the copy was lost */
+	}
+	if (ret == E_OK && z->has_out && !op->drop_journal) {
 		ret = make_entry(op);
 	}
 	if (ret == E_LIMIT) { /* larger than a row may be */
@@ -466,9 +480,11 @@ zone_op_prepare_rest(struct zone_op *op)
 static int
 prepare_merge(struct zone_op *op)
 {
-	return op->z->data != NULL && zmerge_is_of(op->merge, op->z->data)
-	    ? E_OK
-	    : E_DONE; /* the whole zone was replaced meanwhile */
+	if (op->z->data == NULL || !zmerge_is_of(op->merge, op->z->data)) {
+		return E_DONE; /* the whole zone was replaced meanwhile */
+	}
+	/* nothing changes until it is applied, as one operation runs at a time */
+	return zmerge_finish(op->merge, &op->data);
 }
 
 int
@@ -513,103 +529,4 @@ zone_op_prepare(struct zone_op *op)
 	}
 	ret = z->soa != NULL ? combine(op) : E_OK;
 	return ret == E_OK ? zone_op_prepare_rest(op) : ret;
-}
-
-static int
-encode(const struct apex *a, uint8_t **bin, size_t *len)
-{
-	struct wbuf w;
-
-	if (a == NULL) {
-		return E_OK;
-	}
-	*len = apex_encoded_len(a);
-	*bin = malloc(*len + 1);
-	if (*bin == NULL) {
-		return E_NOMEM;
-	}
-	wbuf_init(&w, *bin, *len);
-	apex_encode(&w, a);
-	return w.err;
-}
-
-/* The base that goes with the change, if it comes with one. */
-static void
-fill_base(struct zone_op *op, struct store_change *row)
-{
-	const struct base *b = NULL;
-	uint32_t version = row->zone.seq;
-
-	if (op->kind == ZONE_OP_MERGE) {
-		b = zmerge_base(op->merge, &version);
-	} else if (op->data != NULL) {
-		b = op->data->base;
-	}
-	if (b == NULL) {
-		b = op->z->data != NULL ? op->z->data->base : NULL;
-		row->zone.base_file = b != NULL ? b->file : NULL;
-		return;
-	}
-	row->zone.base_seq = version;
-	row->zone.base_file = b->file;
-	row->base = b->file != NULL ? STORE_BASE_FILE : STORE_BASE_INLINE;
-	row->base_data = b->data;
-	row->base_len = b->len;
-}
-
-int
-zone_op_fill_row(struct zone_op *op)
-{
-	struct zone *z = op->z;
-	struct store_change *row = &op->change_row;
-	bool is_merge = op->kind == ZONE_OP_MERGE;
-	int ret;
-
-	row->zone = (struct store_zone){
-	    .id = z->id, .name = z->name, .member_id = z->member_id,
-	    .catalog = z->catalog != NULL ? z->catalog->name : NULL,
-	    .group = z->catalog != NULL ? z->rules->id : NULL,
-	    .soa = is_merge ? z->soa : op->soa,
-	    .soa_len = is_merge ? z->soa_len : op->soa_len,
-	    .soa_ttl = is_merge ? z->soa_ttl : op->soa_ttl,
-	    .owner_signed = is_merge ? z->owner_signed : op->owner_signed,
-	    .owner_serial = is_merge ? z->owner_serial : op->owner_serial,
-	    .has_out = z->has_out || op->publishes,
-	    .out_serial = op->publishes ? op->out_serial : z->out_serial,
-	    .seq = z->seq + (op->publishes ? 1 : 0),
-	    .base_seq = z->base_seq,
-	    .checked_sec = op->kind == ZONE_OP_OWNER
-	        ? loop_wall_sec(z->combiner->loop)
-	        : z->checked_sec,
-	    .published_sec = op->publishes
-	        ? loop_wall_sec(z->combiner->loop)
-	        : z->published_sec,
-	};
-	if ((ret = encode(is_merge ? z->owner_apex : op->owner_apex,
-	         &op->owner_apex_bin, &row->zone.owner_apex_len)) != E_OK ||
-	    (ret = encode(op->publishes ? op->out_apex : z->out_apex,
-	         &op->out_apex_bin, &row->zone.out_apex_len)) != E_OK) {
-		return ret;
-	}
-	row->zone.owner_apex = op->owner_apex_bin;
-	row->zone.out_apex = op->out_apex_bin;
-	fill_base(op, row);
-	row->entry = op->entry;
-	row->serial_from = z->out_serial;
-	row->drop_journal = op->drop_journal;
-	row->keep_versions = z->rules->journal_versions;
-	row->keep_octets = z->data != NULL
-	    ? z->data->base->len * z->rules->journal_percent / 100
-	    : 0;
-	if (op->has_contrib) {
-		size_t len = 0;
-		row->source = op->source;
-		ret = encode(op->contrib != NULL ? op->contrib->sets : NULL,
-		    &op->sets_bin, &len);
-		row->sets = op->sets_bin;
-		row->sets_len = len;
-		row->changed_sec =
-		    op->contrib != NULL ? op->contrib->changed_sec : 0;
-	}
-	return ret;
 }
