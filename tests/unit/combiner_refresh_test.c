@@ -19,6 +19,7 @@
 #include "combiner/owner_change.h"
 #include "combiner/refresh.h"
 #include "combiner/refresh_run.h"
+#include "combiner/service.h"
 #include "common/buf.h"
 #include "common/dns_pack.h"
 #include "common/errcode.h"
@@ -222,6 +223,19 @@ zone_take_owner(struct zone *z, struct owner_change *change, zone_done_fn done,
 	take_done = done;
 	taken++;
 	return take_ret;
+}
+
+void
+zone_checked(struct zone *z)
+{
+	z->checked_sec = loop_wall_sec(z->combiner->loop);
+}
+
+void
+service_tell_failed(const struct zone *z, const char *why)
+{
+	(void)z;
+	(void)why;
 }
 
 void
