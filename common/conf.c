@@ -19,7 +19,8 @@
 void *
 conf_alloc(struct conf *c, size_t len)
 {
-	struct conf_chunk *k = c->chunks;
+	struct conf_chunk **chunks = c->in_list ? &c->list_chunks : &c->chunks;
+	struct conf_chunk *k = *chunks;
 	size_t cap;
 	void *p;
 
@@ -36,8 +37,8 @@ conf_alloc(struct conf *c, size_t len)
 			return NULL;
 		}
 		k->cap = cap;
-		k->next = c->chunks;
-		c->chunks = k;
+		k->next = *chunks;
+		*chunks = k;
 	}
 	p = k->mem + k->len;
 	k->len += len;
@@ -392,19 +393,39 @@ conf_load_string(const struct conf_section *schema, const char *text,
 	return load(schema, NULL, text, out, errs);
 }
 
-void
-conf_free(struct conf *c)
+static void
+free_chunks(struct conf_chunk **chunks)
 {
 	struct conf_chunk *k;
 
+	while ((k = *chunks) != NULL) {
+		*chunks = k->next;
+		explicit_bzero(k->mem, k->len); /* secrets are in it */
+		free(k);
+	}
+}
+
+void
+conf_forget_lists(struct conf *c)
+{
+	for (size_t i = 0; i < c->ntables; i++) {
+		struct conf_table *t = &c->tables[i];
+		if (t->section->is_list) {
+			t->rows = t->by_id = NULL;
+			t->count = t->cap = 0;
+		}
+	}
+	free_chunks(&c->list_chunks);
+}
+
+void
+conf_free(struct conf *c)
+{
 	if (c == NULL) {
 		return;
 	}
-	while ((k = c->chunks) != NULL) {
-		c->chunks = k->next;
-		explicit_bzero(k->mem, k->len);
-		free(k);
-	}
+	free_chunks(&c->chunks);
+	free_chunks(&c->list_chunks);
 	errors_free(c);
 	free(c->text);
 	free(c);

@@ -75,6 +75,11 @@ int conf_load(const struct conf_section *schema, const char *path,
 int conf_load_string(const struct conf_section *schema, const char *text,
     struct conf **out, char **errs);
 void conf_free(struct conf *c);
+/*
+ * Frees all rows of lists (zones, keys, …), once a daemon has built its own
+ * structs from them; single sections stay, for the next reload to compare.
+ */
+void conf_forget_lists(struct conf *c);
 /* Adds an error of the daemon's own checks, in the same form. */
 void conf_error(struct conf *c, const struct conf_row *row, const char *item,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -76,7 +76,9 @@ struct conf {
 	const struct conf_section *schema;
 	struct conf_table *tables;
 	size_t ntables;
-	struct conf_chunk *chunks;
+	struct conf_chunk *chunks;      /* memory of all but … */
+	struct conf_chunk *list_chunks; /* … what lists hold, as read */
+	bool in_list; /* conf_alloc() takes from list_chunks */
 	const char **files;
 	size_t nfiles, files_cap;
 	struct conf_error *errors; /* of the load, until reported */

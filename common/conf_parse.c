@@ -330,6 +330,8 @@ run(struct parse *p)
 	while ((r = yp_parse(p->yp)) == KNOT_EOK && !p->c->no_memory) {
 		/* the parser leaves the last value there when there is none */
 		p->yp->data[p->yp->data_len] = '\0';
+		p->c->in_list = p->yp->event != YP_EKEY0 && p->table != NULL &&
+		    p->table->section->is_list;
 		switch (p->yp->event) {
 		case YP_EKEY0:
 			on_section(p);
@@ -344,6 +346,7 @@ run(struct parse *p)
 			break;
 		}
 	}
+	p->c->in_list = false;
 	if (r != KNOT_EOF && !p->c->no_memory) {
 		conf_report(p->c, here(p), NULL, NULL, "%s",
 		    r == KNOT_EPARSEFAIL ? "syntax error" : knot_strerror(r));

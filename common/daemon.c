@@ -190,6 +190,7 @@ daemon_reload(struct daemon *d)
 		conf_note_restart(d->conf, fresh);
 		old = d->conf;
 		d->conf = fresh;
+		conf_forget_lists(d->conf);
 		conf_free(old);
 		apply_log(d, d->conf);
 		log_notice(F(.op = "reload"), "new configuration in use");
@@ -352,6 +353,7 @@ begin_work(struct daemon *d)
 	if (r != E_OK) {
 		return r;
 	}
+	conf_forget_lists(d->conf); /* the daemon has its own of all that */
 	if (d->run->ready_fd >= 0) {
 		daemon_background_ready(d->run->ready_fd);
 		d->run->ready_fd = -1;

@@ -528,6 +528,23 @@ test_base64(void **state)
 	}
 }
 
+/* A daemon keeps its own structs: the rows of lists go, the rest stays. */
+static void
+test_forget_lists(void **state)
+{
+	struct conf *c = load_ok("server:\n    listen: 127.0.0.1\n"
+				 "remote:\n  - id: a\n    address: 127.0.0.1\n");
+
+	(void)state;
+	assert_int_equal(conf_count(c, "remote"), 1);
+	conf_forget_lists(c);
+	assert_int_equal(conf_count(c, "remote"), 0);
+	assert_null(conf_find(c, "remote", "a"));
+	assert_int_equal(conf_count(c, "server"), 1);
+	assert_int_equal(conf_values(conf_row(c, "server", 0), "listen"), 1);
+	conf_free(c);
+}
+
 int
 main(void)
 {
@@ -541,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_own_errors),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_forget_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
