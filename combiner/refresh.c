@@ -8,8 +8,10 @@
 
 #include "combiner/combiner.h"
 #include "combiner/ingest.h"
+#include "combiner/owner_change.h"
 #include "combiner/refresh_run.h"
 #include "combiner/service.h"
+#include "combiner/store.h"
 #include "common/errcode.h"
 #include "common/log.h"
 
@@ -239,6 +241,11 @@ free_run(struct zone *z)
 	}
 	refresh_xfr_abort(z);
 	if (run->change != NULL) {
+		if (run->change->base != NULL) { /* nobody's file now */
+			base_discard(run->change->base,
+			    store_dir(z->combiner->store));
+			run->change->base = NULL;
+		}
 		owner_change_free(run->change);
 	}
 	combiner_conf_unref(run->conf);

@@ -255,9 +255,16 @@ on_recombined(struct zone *z, int err, void *arg)
 void
 zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 {
+	/* what was dropped, or kept, of the owner's signatures is not at hand */
+	bool again = z->soa != NULL &&
+	    z->rules->owner_signatures != rules->owner_signatures;
+
 	z->rules = rules;
 	refresh_reload(z);
 	notify_reload(z);
+	if (again) {
+		refresh_retransfer(z, true);
+	}
 	(void)zone_recombine(z, on_recombined, NULL); /* E_NOMEM: at next change */
 }
 

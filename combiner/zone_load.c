@@ -174,7 +174,8 @@ on_zone(const struct store_loaded *row, void *arg)
 		if (z == NULL) {
 			z = revive_member(l, &row->zone);
 		}
-	} else if (row->zone.catalog != NULL) {
+	} else if (row->zone.catalog != NULL &&
+	    catalog_conf(l->c, row->zone.catalog) != NULL) {
 		return E_OK; /* of a member whose removal is under way */
 	}
 	if (z == NULL) {
