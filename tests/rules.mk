@@ -37,6 +37,13 @@ $(fuzzers): EXTRA_LDFLAGS = $(FUZZ_LDFLAGS)
 $(fuzzers): EXTRA_LIBS = $(SQLITE_LIBS)
 build/tests/fuzz/%.o: EXTRA_CFLAGS = -Wno-missing-prototypes
 
+# What make bench needs beside Python; built by check, too, so that it stays
+# whole.
+bench_programs = build/tests/bench/owner build/tests/bench/probe
+test_programs += $(bench_programs)
+build/tests/bench/owner: build/tests/bench/owner.o build/tests/bench/gen.o
+build/tests/bench/probe: build/tests/bench/probe.o
+
 RUN = /usr/bin/python3 -B $(srcdir)/tests/run --srcdir $(srcdir) --build build
 TESTS ?= all
 .PHONY: run-check run-check-quick run-check-func run-check-valgrind run-fuzz \
@@ -59,8 +66,8 @@ run-fuzz: $(fuzzers)
 run-demo: all
 	@$(srcdir)/tools/demo
 
-run-bench: all
-	@$(srcdir)/tools/bench
+run-bench: all $(bench_programs)
+	@/usr/bin/python3 -B $(srcdir)/tests/bench/run --build build $(BENCH_ARGS)
 
 lint: all
 	@$(RUN) lint
