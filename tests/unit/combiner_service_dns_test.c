@@ -21,6 +21,7 @@
 #include "common/loop.h"
 
 static const uint8_t zone_name[] = "\x04zone\x07" "example";
+static uint8_t zone_soa[22]; /* there; the fake below tells of it */
 static const uint8_t other_name[] = "\x05other\x07" "example";
 
 enum { NANSWERS = 4 }; /* the last ones */
@@ -255,7 +256,8 @@ setup(void **state)
 		sizeof(ns)), E_OK);
 	f->zone = (struct zone){.combiner = &f->c,
 	    .name = calloc(1, sizeof(zone_name)), .rules = &f->rules,
-	    .has_out = true, .out_serial = 1, .out_apex = f->combined};
+	    .has_out = true, .out_serial = 1, .out_apex = f->combined,
+	    .soa = zone_soa};
 	memcpy(f->zone.name, zone_name, sizeof(zone_name));
 	f->allowed = ACL_TRANSFER | ACL_QUERY;
 	f->now = 1788264000;
@@ -522,6 +524,16 @@ test_query(void **state)
 	question(f, 0, other_name, DNS_SOA);
 	sign(f, 1);
 	expect_signed(f, send_as(f, DNS_UDP), DNS_REFUSED);
+	f->zone.expired_stop = true;
+	question(f, 0, zone_name, DNS_NS);
+	sign(f, 1);
+	expect_signed(f, send_as(f, DNS_UDP), DNS_SERVFAIL);
+	f->zone.expired_stop = false;
+	f->zone.soa = NULL; /* the copy on disk was damaged */
+	question(f, 0, zone_name, DNS_SOA);
+	sign(f, 1);
+	expect_signed(f, send_as(f, DNS_UDP), DNS_SERVFAIL);
+	f->zone.soa = zone_soa;
 	f->zone.has_out = false;
 	question(f, 0, zone_name, DNS_NS);
 	sign(f, 1);
