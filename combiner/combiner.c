@@ -135,6 +135,18 @@ combiner_pre_drop(struct daemon *d)
 	return listen_all(c, c->conf);
 }
 
+/* Looks at what they list once more: for other rules, and what was cut off. */
+static void
+apply_catalogs(struct combiner *c)
+{
+	for (size_t i = 0; i < c->conf->ncatalogs; i++) {
+		struct zone *z = zone_find(c, c->conf->catalogs[i].name);
+		if (z != NULL && z->data != NULL) {
+			catalog_on_change(z);
+		}
+	}
+}
+
 int
 combiner_post_drop(struct daemon *d)
 {
@@ -151,6 +163,7 @@ combiner_post_drop(struct daemon *d)
 		log_err(F(.op = "start", .err = ret), "%s", msg);
 		return ret;
 	}
+	apply_catalogs(c);
 	return service_start(c);
 }
 
@@ -271,12 +284,7 @@ combiner_reload(struct daemon *d, struct conf *fresh)
 	c->conf = conf;
 	update_zones(c, conf);
 	add_zones(c);
-	for (size_t i = 0; i < conf->ncatalogs; i++) {
-		struct zone *z = zone_find(c, conf->catalogs[i].name);
-		if (z != NULL && z->data != NULL) {
-			catalog_on_change(z);
-		}
-	}
+	apply_catalogs(c);
 	combiner_conf_unref(old);
 	return E_OK;
 }
