@@ -356,6 +356,8 @@ class Bind(ZoneServer):
 	serial-query-rate 1000;
 	transfers-per-ns 100;
 	transfers-in 100;
+	check-names primary ignore;
+	check-names secondary ignore;
 }};
 controls {{ inet {self.address} port {self.control} allow {{ {self.address}; }}
 	keys {{ "{self.rndc_key.id}"; }}; }};
