@@ -282,6 +282,12 @@ round_ended(struct zone *z, enum zone_fsm_outcome outcome)
 		    log_serial(z->owner_serial));
 		break;
 	case ZONE_FSM_NO_TARGET:
+		if (run != NULL && run->store_err != E_OK) {
+			zone_alert_set(z, ZONE_ALERT_STORE,
+			    "cannot write the owner's zone: %s",
+			    err_text(run->store_err));
+			break;
+		}
 		zone_alert_set(z, ZONE_ALERT_TRANSFER, "no master helped: %s",
 		    run == NULL                ? "out of memory" :
 			run->errors[0] != '\0' ? run->errors :
@@ -362,7 +368,6 @@ fill(const struct zone *z, struct zone_fsm_in *in)
 	const struct refresh *r = z->refresh;
 	const struct combiner_rules *rules =
 	    r->run != NULL ? r->run->rules : z->rules;
-	struct target t;
 	struct dns_soa soa;
 
 	in->has_copy = read_soa(z, &soa);
@@ -372,8 +377,8 @@ fill(const struct zone *z, struct zone_fsm_in *in)
 	if (in->event == ZONE_FSM_PLACE && r->run == NULL) {
 		in->ntargets = 0;
 	}
-	in->nkeys = target_get(rules->masters, rules->nmasters, r->fsm.target,
-			&t) == E_OK ? (unsigned)t.remote->nkeys : 0;
+	in->nkeys = target_nkeys(rules->masters, rules->nmasters,
+	    r->fsm.target);
 	if (in->has_copy) {
 		in->refresh_ms = refresh_ms(z, &soa);
 		in->retry_ms = retry_ms(z, &soa);
@@ -451,8 +456,15 @@ note_failure(struct zone *z, int err, unsigned rcode, const char *why)
 void
 refresh_fail(struct zone *z, int err, unsigned rcode, const char *why)
 {
-	note_failure(z, err, rcode, why);
-	refresh_event(z, ZONE_FSM_FAILED);
+	const struct refresh *r = z->refresh;
+
+	/* another key of the same target may help: then nothing has failed */
+	if (err != E_BADKEY || r->fsm.keys_tried + 1u >=
+	    target_nkeys(r->run->rules->masters, r->run->rules->nmasters,
+	        r->fsm.target)) {
+		note_failure(z, err, rcode, why);
+	}
+	refresh_event(z, err == E_BADKEY ? ZONE_FSM_BADKEY : ZONE_FSM_FAILED);
 }
 
 static void

@@ -29,6 +29,7 @@ struct refresh_run {
 	bool is_one_rr;       /* the first message has one answer record */
 	uint32_t messages;    /* of this transfer */
 	uint32_t back_serial; /* the one seen that is not ahead */
+	int store_err;        /* what came could not be written */
 	uint64_t started_us;  /* of this transfer */
 	char errors[256];     /* "target: error; target: error" */
 };

@@ -165,9 +165,7 @@ on_soa(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 	if (err == E_OK) {
 		err = read_answer(msg, len, z->name, &serial, &rcode, &why);
 	}
-	if (err == E_BADKEY) {
-		refresh_event(z, ZONE_FSM_BADKEY);
-	} else if (err != E_OK) {
+	if (err != E_OK) {
 		refresh_fail(z, err, rcode, why);
 	} else {
 		refresh_event(z, compare(z, serial));
@@ -264,8 +262,11 @@ on_ingested(void *arg, int err, struct owner_change *change, unsigned rcode,
 		return;
 	}
 	c->stats.xfr_in_failed++;
+	if (zone_is_store_error(err)) {
+		run->store_err = err;
+	}
 	if (err == E_BADKEY) {
-		refresh_event(z, ZONE_FSM_BADKEY);
+		refresh_fail(z, err, 0, NULL);
 	} else if (run->is_ixfr && axfr_may_help(err, rcode)) {
 		log_debug(F(.op = "ixfr-in", .err = err), "asking for AXFR: %s",
 		    why != NULL ? why : "");
@@ -358,11 +359,7 @@ on_message(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 failed:
 	z->combiner->stats.xfr_in_failed++;
 	refresh_xfr_abort(z);
-	if (err == E_BADKEY) {
-		refresh_event(z, ZONE_FSM_BADKEY);
-	} else {
-		refresh_fail(z, err, 0, NULL);
-	}
+	refresh_fail(z, err, 0, NULL);
 }
 
 int

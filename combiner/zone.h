@@ -125,6 +125,8 @@ int zone_out_soa(const struct zone *z, uint8_t *rdata, uint32_t *ttl);
 void zone_alert_set(struct zone *z, enum zone_alert a, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void zone_alert_clear(struct zone *z, enum zone_alert a);
+/* Is it the disk that failed?  For errors of the pipeline and of ingest. */
+bool zone_is_store_error(int err);
 
 /* What is wrong and what to do, by alert bit, for polyctl and the manual. */
 const char *zone_alert_name(enum zone_alert a);

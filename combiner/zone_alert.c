@@ -7,6 +7,7 @@
 
 #include "combiner/combiner.h"
 #include "combiner/zone_inner.h"
+#include "common/errcode.h"
 
 struct alert_text {
 	const char *name, *remedy;
@@ -43,6 +44,13 @@ static const struct alert_text texts[ZONE_NALERTS] = {
         "take CDS, CDNSKEY and CSYNC out of the owner's zone: they come from "
         "the providers alone"},
 };
+
+bool
+zone_is_store_error(int err)
+{
+	/* codes of the C library come from files only there */
+	return err == E_STORE || (err < 0 && err > E_NOMEM);
+}
 
 static unsigned
 index_of(enum zone_alert a)

@@ -203,7 +203,7 @@ finish(struct zone_op *op, int err)
 	if (err != E_OK || op->job_result == E_DONE) {
 		drop_unused_base(op);
 	}
-	if (err == E_STORE || err == -ENOSPC || err == -EROFS) {
+	if (zone_is_store_error(err)) {
 		zone_alert_set(z, ZONE_ALERT_STORE,
 		    "cannot write the state: %s", err_text(err));
 	} else if (err == E_OK) {
