@@ -377,8 +377,7 @@ fill(const struct zone *z, struct zone_fsm_in *in)
 	if (in->event == ZONE_FSM_PLACE && r->run == NULL) {
 		in->ntargets = 0;
 	}
-	in->nkeys = target_nkeys(rules->masters, rules->nmasters,
-	    r->fsm.target);
+	in->nkeys = target_nkeys(rules->masters, rules->nmasters, r->fsm.target);
 	if (in->has_copy) {
 		in->refresh_ms = refresh_ms(z, &soa);
 		in->retry_ms = retry_ms(z, &soa);
@@ -456,12 +455,11 @@ note_failure(struct zone *z, int err, unsigned rcode, const char *why)
 void
 refresh_fail(struct zone *z, int err, unsigned rcode, const char *why)
 {
-	const struct refresh *r = z->refresh;
+	const struct combiner_rules *rules = z->refresh->run->rules;
 
-	/* another key of the same target may help: then nothing has failed */
-	if (err != E_BADKEY || r->fsm.keys_tried + 1u >=
-	    target_nkeys(r->run->rules->masters, r->run->rules->nmasters,
-	        r->fsm.target)) {
+	/* another key of the same target may help: nothing has failed yet */
+	if (err != E_BADKEY || z->refresh->fsm.keys_tried + 1u >= target_nkeys(
+		rules->masters, rules->nmasters, z->refresh->fsm.target)) {
 		note_failure(z, err, rcode, why);
 	}
 	refresh_event(z, err == E_BADKEY ? ZONE_FSM_BADKEY : ZONE_FSM_FAILED);

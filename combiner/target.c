@@ -61,6 +61,15 @@ target_str(const struct target *t, char *s)
 	return s;
 }
 
+unsigned
+target_nkeys(const struct acl_remote *const *remotes, size_t n, size_t k)
+{
+	struct target t;
+
+	return target_get(remotes, n, k, &t) == E_OK
+	    ? (unsigned)t.remote->nkeys : 0;
+}
+
 const struct tsig_key *
 target_key(const struct target *t, unsigned key)
 {

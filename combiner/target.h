@@ -27,6 +27,9 @@ int target_find_host(const struct acl_remote *const *remotes, size_t n,
     const struct net_addr *host);
 /* "id address@port"; returns s[TARGET_STRLEN]. */
 const char *target_str(const struct target *t, char *s);
+/* How many keys the k-th target may be asked with, 0: it has none. */
+unsigned target_nkeys(const struct acl_remote *const *remotes, size_t n,
+    size_t k);
 /* The key-th of its keys, or NULL when it has none. */
 const struct tsig_key *target_key(const struct target *t, unsigned key);
 /* How to ask it with the key-th of its keys. */
