@@ -58,6 +58,9 @@ add_message(struct xfr_out *x, struct xfr_batch *b, uint8_t *frame, size_t len,
 {
 	int ret = add_chunk(b, frame);
 
+	if (ret == E_OK && b->niov + b->nmsgs >= XFR_BATCH_IOV) {
+		ret = E_LIMIT; /* xfr_out_fill() ends batches well before */
+	}
 	if (ret != E_OK) {
 		return ret;
 	}
@@ -433,35 +436,40 @@ fill_full(struct fill *f)
 
 /* ---- differences ---- */
 
-/* RFC 1995 4: old SOA, what goes, new SOA, what comes. */
+/*
+ * RFC 1995 4: old SOA, what goes, new SOA, what comes.  One record a call, as
+ * an entry may be larger than a batch.
+ */
 static int
-fill_entry(struct fill *f, const struct blob *entry)
+fill_entry(struct fill *f)
 {
-	static const enum journal_part order[2][2] = {
-	    {JOURNAL_DEL_DATA, JOURNAL_DEL_APEX},
-	    {JOURNAL_ADD_DATA, JOURNAL_ADD_APEX}};
-	struct journal_reader r;
-	const uint8_t *rr;
+	struct xfr_out *x = f->x;
+	const struct blob *entry = x->entries[x->entry];
+	struct journal_reader *r = &x->reader;
 	enum journal_part part;
+	const uint8_t *rr;
 	size_t len;
-	int ret = E_OK;
+	int ret;
 
-	for (unsigned turn = 0; ret == E_OK && turn < 2; turn++) {
-		ret = journal_open(&r, entry->data, entry->len);
+	if (!x->is_reading) {
+		ret = journal_open(r, entry->data, entry->len);
 		if (ret != E_OK) {
 			return ret;
 		}
-		ret = put_flat(f, turn == 0 ? r.old_soa : r.new_soa,
-		    turn == 0 ? r.old_len : r.new_len);
-		while (ret == E_OK &&
-		    (ret = journal_next(&r, &part, &rr, &len)) == E_OK) {
-			if (part == order[turn][0] || part == order[turn][1]) {
-				ret = put_flat(f, rr, len);
-			}
-		}
-		ret = ret == E_DONE ? E_OK : ret;
+		x->is_reading = true;
+		return put_flat(f, x->is_second ? r->new_soa : r->old_soa,
+		    x->is_second ? r->new_len : r->old_len);
 	}
-	return ret;
+	ret = journal_next(r, &part, &rr, &len);
+	if (ret == E_DONE) {
+		x->is_reading = false;
+		x->entry += x->is_second;
+		x->is_second = !x->is_second;
+		return E_OK;
+	}
+	bool is_add = part == JOURNAL_ADD_DATA || part == JOURNAL_ADD_APEX;
+	return ret == E_OK && is_add == x->is_second ? put_flat(f, rr, len)
+						     : ret;
 }
 
 static int
@@ -475,7 +483,7 @@ fill_diff(struct fill *f)
 		return put_soa(f);
 	}
 	if (x->entry < x->nentries) {
-		return fill_entry(f, x->entries[x->entry++]);
+		return fill_entry(f);
 	}
 	/* a lone SOA says: you have the newest one */
 	if (x->nentries > 0) {

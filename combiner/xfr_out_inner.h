@@ -69,6 +69,8 @@ struct xfr_out {
 	bool is_diff;
 	struct blob **entries;
 	size_t nentries, entry;
+	struct journal_reader reader; /* of that entry */
+	bool is_reading, is_second;   /* first what goes, then what comes */
 
 	enum xfr_phase phase;
 	const struct zrec *added;
