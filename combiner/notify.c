@@ -488,7 +488,8 @@ notify_zone(struct zone *z)
 		notify_free(z);
 		zone_alert_clear(z, ZONE_ALERT_SIGNER_SILENT);
 	}
-	if (!z->has_out || z->is_catalog || z->gone || count == 0) {
+	if (!z->has_out || z->is_catalog || z->gone || count == 0 ||
+	    z->combiner->stopping) { /* told at the next start */
 		return;
 	}
 	if (z->notify == NULL) {

@@ -497,6 +497,9 @@ zone_op_prepare(struct zone_op *op)
 		return prepare_merge(op);
 	}
 	if (op->kind == ZONE_OP_OWNER) {
+		if (zone_serial_must_ask(z) && z->combiner->stopping) {
+			return E_CANCEL; /* nobody is asked any more */
+		}
 		if (zone_serial_must_ask(z) && zone_serial_ask(op) == E_OK) {
 			return E_AGAIN;
 		}

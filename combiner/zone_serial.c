@@ -106,20 +106,25 @@ static int
 ask_next(struct ask *a)
 {
 	struct zone *z = a->op->z;
-	const struct combiner_rules *rules = z->rules;
-	size_t n = target_count(rules->notify, rules->nnotify);
+	size_t n;
 	struct dns_exchange_opts opts = {.tries = 1};
 	uint8_t msg[DNS_HEADER_LEN + NAME_MAX_LEN + 4];
 	struct dns_exchange *x;
 	struct dns_pack p;
 	struct target t;
 
-	if (target_get(rules->notify, rules->nnotify, a->next++, &t) != E_OK) {
+	if (z->gone || /* its rules may be, too */
+	    target_get(z->rules->notify, z->rules->nnotify, a->next++, &t) !=
+	        E_OK) {
 		return E_NOENT;
 	}
+	/* a reload may have given it others since the last one was asked */
+	combiner_conf_unref(a->conf);
+	a->conf = combiner_conf_ref(z->combiner->conf);
+	n = target_count(z->rules->notify, z->rules->nnotify);
 	target_peer(&t, 0, &opts.peer);
 	opts.peer.tls = NULL; /* as NOTIFY: Do53 with TSIG (spec 9, point 10) */
-	opts.timeout_ms = (unsigned)(rules->signer_serial_wait_ms / n);
+	opts.timeout_ms = (unsigned)(z->rules->signer_serial_wait_ms / n);
 	dns_pack_init(&p, msg, sizeof(msg), 0, 0);
 	int ret = dns_pack_question(&p, z->name, DNS_SOA, DNS_IN);
 	if (ret == E_OK) {
