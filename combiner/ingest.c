@@ -26,12 +26,14 @@ struct ingest {
 	struct loop_job job;
 	struct loop_defer start; /* at the end of the turn: one job, not many */
 	struct zone *zone;       /* held */
+	struct combiner_conf *conf; /* held: a job uses its TSIG key */
 	struct loop *loop;
 	struct xfr_in parser; /* the job's while it runs */
 	struct tsig_stream *tsig;
 	int64_t now; /* wall clock for TSIG, set before each job */
 	struct octets in, work;
 	bool busy, aborted, paused;
+	int end_err; /* of ingest_end() */
 	int result; /* of the last job: E_OK go on, E_DONE, or why not */
 	struct owner_change *change;
 	/* for progress, taken over between jobs */
@@ -91,6 +93,7 @@ ingest_new(struct zone *z, const struct ingest_opts *opts,
 	}
 	zone_hold(z);
 	g->zone = z;
+	g->conf = opts->conf != NULL ? combiner_conf_ref(opts->conf) : NULL;
 	*out = g;
 	return E_OK;
 fail:
@@ -113,6 +116,7 @@ ingest_free(struct ingest *g)
 	free(g->in.data);
 	free(g->work.data);
 	zone_release(g->zone);
+	combiner_conf_unref(g->conf);
 	free(g);
 }
 
@@ -201,7 +205,7 @@ ingest_on_done(struct loop_job *job, int status)
 	g->records = g->parser.change->records;
 	g->octets = g->parser.change->octets;
 	g->work.len = 0;
-	int ret = start_job(g);
+	int ret = g->in.len == 0 ? g->end_err : start_job(g);
 	if (ret != E_OK) {
 		g->result = ret;
 		finish(g);
@@ -281,6 +285,16 @@ ingest_on_room(struct ingest *g, void (*fn)(void *arg), void *arg)
 {
 	g->room_fn = fn;
 	g->room_arg = arg;
+}
+
+bool
+ingest_end(struct ingest *g, int err)
+{
+	if (!g->busy && g->in.len == 0) {
+		return false;
+	}
+	g->end_err = err;
+	return true;
 }
 
 void

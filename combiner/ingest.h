@@ -13,6 +13,7 @@
 
 #include "common/dns_tsig.h"
 
+struct combiner_conf;
 struct loop;
 struct zone;
 struct ingest;
@@ -23,6 +24,7 @@ struct ingest_opts {
 	uint64_t max_records, max_octets;
 	bool force;         /* take a serial that is not greater (reset) */
 	bool again;         /* take the serial that we have (retransfer) */
+	struct combiner_conf *conf; /* that the TSIG key is of, or NULL */
 };
 
 /*
@@ -51,6 +53,11 @@ int ingest_new(struct zone *z, const struct ingest_opts *opts,
  */
 int ingest_message(struct ingest *g, const uint8_t *msg, size_t len);
 void ingest_on_room(struct ingest *g, void (*fn)(void *arg), void *arg);
+/*
+ * No more messages come: those that are here may be all there is, else done is
+ * called with err.  false: they are worked off already, and are not.
+ */
+bool ingest_end(struct ingest *g, int err);
 /* Records and octets so far, for progress. */
 void ingest_progress(const struct ingest *g, uint64_t *records,
     uint64_t *octets);

@@ -297,6 +297,7 @@ begin_ingest(struct zone *z, struct dns_exchange *x)
 	    .max_records = run->rules->max_records,
 	    .max_octets = run->rules->max_octets,
 	    .force = run->is_forced,
+	    .conf = run->conf,
 	    .again = !run->is_ixfr && z->refresh->fsm.is_axfr,
 	};
 	int err;
@@ -333,6 +334,10 @@ on_message(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 		if (err == E_CANCEL) {
 			refresh_xfr_abort(z);
 			return; /* as above */
+		}
+		/* a master may hang up behind its last message */
+		if (run->ingest != NULL && ingest_end(run->ingest, err)) {
+			return;
 		}
 		goto failed;
 	}
