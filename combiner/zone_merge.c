@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Merges in the background: one job a zone, the result goes the pipeline. */
+/*
+ * Merges in the background: one job a zone, the result goes the pipeline.  An
+ * overlay that is small, or empty, is merged too after many publishes: entries
+ * of the journal are needed until the base is younger than they are.
+ */
 #include <stdlib.h>
 
 #include "combiner/combiner.h"
 #include "combiner/store.h"
 #include "combiner/zdata.h"
 #include "common/errcode.h"
+
+#define MERGE_AFTER_INLINE 256
+#define MERGE_AFTER_FILE 8192
 
 struct merge_job {
 	struct loop_job job;
@@ -56,13 +63,22 @@ merge_done(struct loop_job *job, int status)
 	zone_release(z);
 }
 
+static bool
+is_due(const struct zone *z)
+{
+	uint32_t after = z->data->base->is_mapped ? MERGE_AFTER_FILE
+						  : MERGE_AFTER_INLINE;
+
+	return zdata_wants_merge(z->data) || z->seq - z->base_seq > after;
+}
+
 void
 zone_merge_check(struct zone *z)
 {
 	struct merge_job *m;
 
 	if (z->data == NULL || z->merging || z->combiner->stopping ||
-	    !zdata_wants_merge(z->data)) {
+	    !is_due(z)) {
 		return;
 	}
 	m = calloc(1, sizeof(*m));
