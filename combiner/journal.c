@@ -10,7 +10,7 @@
 
 #define JOURNAL_VERSION 1
 #define HEAD_LEN (1 + 4 * JOURNAL_NPARTS)
-#define ENTRY_MAX (1u << 30) /* SQLite's limit on a value */
+#define ENTRY_MAX 999000000u /* SQLite takes values of 10^9 octets */
 
 struct blob *
 blob_new(size_t len)
