@@ -315,7 +315,7 @@ on_taken(struct zone *z, int err, void *arg)
 	if (r == NULL || r->fsm.state != ZONE_FSM_STORE) {
 		return;
 	}
-	if (err == E_OK || err == E_STALE) {
+	if (err == E_OK) {
 		refresh_event(z, ZONE_FSM_STORED);
 	} else if (err == E_MISFIT && r->run != NULL && r->run->is_ixfr) {
 		refresh_event(z, ZONE_FSM_NO_IXFR);
@@ -524,6 +524,9 @@ refresh_init(struct zone *z)
 	if (z->checked_sec == 0) {
 		z->checked_sec = loop_wall_sec(z->combiner->loop);
 	}
+	/* its signatures are there, but the rules want them no more */
+	r->fsm.want_axfr = z->soa != NULL && z->owner_signed &&
+	    z->rules->owner_signatures == COMBINER_SIG_STRIP;
 	/* At the next turn, when the zone is complete. */
 	arm(z);
 	return E_OK;

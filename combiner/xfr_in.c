@@ -203,6 +203,7 @@ keep_step(struct xfr_in *x, const struct seen *s, bool is_add)
 		if (!x->conf.held_signed) {
 			return E_OK;
 		}
+		x->soa_sig_gone = soa_sig ? !is_add : x->soa_sig_gone;
 	}
 	int n = zrec_write(s->msg, s->len, &s->rr, rr, sizeof(rr));
 	if (n < 0) {
@@ -247,6 +248,9 @@ on_diff_record(struct xfr_in *x, const struct seen *s)
 	if (serial != x->diff_serial) {
 		return fail(x, E_MISFIT, "differences do not follow another");
 	}
+	if (serial == c->serial && x->soa_sig_gone) {
+		return fail(x, E_MISFIT, "the zone becomes unsigned");
+	}
 	x->state = serial == c->serial ? XFR_IN_END : XFR_IN_DEL;
 	return E_OK;
 }
@@ -262,6 +266,9 @@ on_second(struct xfr_in *x, const struct seen *s)
 	}
 	if (soa_serial(s) != x->conf.held_serial) {
 		return fail(x, E_MISFIT, "differences start at another serial");
+	}
+	if (x->conf.held_signed && !x->conf.pass_sigs) {
+		return fail(x, E_MISFIT, "signatures are to be stripped now");
 	}
 	x->change->from_serial = x->diff_serial = x->conf.held_serial;
 	x->state = XFR_IN_DEL;

@@ -45,6 +45,7 @@ struct xfr_in {
 	struct apex *apex;
 	uint32_t diff_serial; /* of the difference under way */
 	bool has_sigs;        /* any RRSIG, NSEC … seen */
+	bool soa_sig_gone;    /* by the differences, and none came since */
 	unsigned rcode;
 	const char *why;      /* static text for the log */
 };

@@ -263,7 +263,7 @@ zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 	refresh_reload(z);
 	notify_reload(z);
 	if (again) {
-		refresh_retransfer(z, true);
+		refresh_retransfer(z, false); /* of the serial held, too */
 	}
 	(void)zone_recombine(z, on_recombined, NULL); /* E_NOMEM: at next change */
 }
