@@ -189,26 +189,45 @@ find_zone_conf(const struct combiner_conf *conf, const uint8_t *name)
 	return NULL;
 }
 
+static const struct combiner_catalog_conf *
+find_catalog_conf(const struct combiner_conf *conf, const uint8_t *name)
+{
+	for (size_t i = 0; i < conf->ncatalogs; i++) {
+		if (name_equal(conf->catalogs[i].name, name)) {
+			return &conf->catalogs[i];
+		}
+	}
+	return NULL;
+}
+
+/* Was it brought by a catalog that is configured still? */
+static bool
+is_member(const struct combiner_conf *conf, const struct zone *z)
+{
+	return z->catalog != NULL &&
+	    find_catalog_conf(conf, z->catalog->name) != NULL;
+}
+
 /* The rules that a zone has by this configuration; NULL: it is not in it. */
 static const struct combiner_rules *
 rules_of(const struct combiner_conf *conf, const struct zone *z)
 {
 	const struct combiner_rules *rules;
 
-	if (z->catalog != NULL) {
+	if (is_member(conf, z)) {
 		rules = z->rules->id != NULL
 		    ? combiner_conf_template(conf, z->rules->id)
 		    : NULL;
 		return rules != NULL ? rules
 				     : combiner_conf_template(conf, "default");
 	}
-	for (size_t i = 0; z->is_catalog && i < conf->ncatalogs; i++) {
-		if (name_equal(conf->catalogs[i].name, z->name)) {
-			return conf->catalogs[i].rules;
-		}
+	if (z->is_catalog) {
+		const struct combiner_catalog_conf *cc =
+		    find_catalog_conf(conf, z->name);
+		return cc != NULL ? cc->rules : NULL;
 	}
 	const struct combiner_zone_conf *zc = find_zone_conf(conf, z->name);
-	return zc != NULL && !z->is_catalog ? zc->rules : NULL;
+	return zc != NULL ? zc->rules : NULL;
 }
 
 static void
@@ -216,7 +235,7 @@ update_zones(struct combiner *c, const struct combiner_conf *conf)
 {
 	char name[NAME_STRLEN];
 
-	/* members go with their catalog, so from the end, and looked up anew */
+	/* from the end, as what is dropped moves those behind it */
 	for (size_t i = c->nzones; i > 0; i--) {
 		struct zone *z = i <= c->nzones ? c->zones[i - 1] : NULL;
 		const struct combiner_rules *rules =
@@ -231,6 +250,12 @@ update_zones(struct combiner *c, const struct combiner_conf *conf)
 			    "not configured any more; its state stays on disk");
 			zone_drop(z);
 		} else {
+			if (z->member_id != NULL && !is_member(conf, z)) {
+				/* its catalog goes, but it has been configured:
+				 * without an id there is nothing to fail */
+				z->catalog = NULL;
+				(void)zone_assign(z, z->rules, NULL, NULL);
+			}
 			zone_set_rules(z, rules);
 		}
 	}
@@ -282,7 +307,11 @@ combiner_reload(struct daemon *d, struct conf *fresh)
 	unlisten(c, old, conf);
 	dns_server_set_opts(c->server, &conf->dns);
 	c->conf = conf;
+	/* no zone may begin a round by rules that are going */
+	c->xfr_giving = true;
 	update_zones(c, conf);
+	c->xfr_giving = false;
+	refresh_give_places(c);
 	add_zones(c);
 	apply_catalogs(c);
 	combiner_conf_unref(old);

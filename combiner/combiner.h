@@ -34,6 +34,7 @@ struct combiner {
 	struct replay *replay; /* service_dns.c: what TSIG keys have done */
 	struct zone **zones; /* sorted by name_cmp() */
 	size_t nzones, zones_cap;
+	struct removal *removals; /* zone.c: under way */
 	unsigned transfers_in; /* under way */
 	struct zone *xfr_wait, **xfr_wait_tail; /* waiting for a place */
 	unsigned transfers_out; /* under way */
@@ -62,6 +63,8 @@ int refresh_init(struct zone *z);
 void refresh_free(struct zone *z);
 /* Look now (NOTIFY, command, start); serial_hint: from a NOTIFY, or NULL. */
 void refresh_now(struct zone *z, const uint32_t *serial_hint);
+/* Places among the transfers have become free, or more. */
+void refresh_give_places(struct combiner *c);
 /* Whole zone again; force: take whatever serial the owner has, once. */
 void refresh_retransfer(struct zone *z, bool force);
 

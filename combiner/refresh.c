@@ -550,6 +550,12 @@ refresh_free(struct zone *z)
 	place_give(z->combiner);
 }
 
+void
+refresh_give_places(struct combiner *c)
+{
+	place_give(c);
+}
+
 static void
 check(struct zone *z, const struct net_addr *from, const uint32_t *serial_hint)
 {

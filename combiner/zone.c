@@ -271,12 +271,37 @@ zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 /* ---- removal ---- */
 
 struct removal {
+	struct removal *next; /* in combiner.removals */
 	struct store_change row;
 	struct zone *z; /* held: its data is what the archive shows */
 	bool archive;
 	int64_t now;
 	char *file;
 };
+
+bool
+zone_is_leaving(const struct combiner *c, const uint8_t *name)
+{
+	for (const struct removal *r = c->removals; r != NULL; r = r->next) {
+		if (name_equal(r->z->name, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+removal_free(struct removal *r)
+{
+	struct removal **at = &r->z->combiner->removals;
+
+	while (*at != r) {
+		at = &(*at)->next;
+	}
+	*at = r->next;
+	zone_release(r->z);
+	free(r);
+}
 
 static int
 removal_before(struct store_change *row)
@@ -303,8 +328,7 @@ removal_done(struct store_change *row, int err)
 		base_discard(base_ref(z->data->base),
 		    store_dir(z->combiner->store));
 	}
-	free(r);
-	zone_release(z);
+	removal_free(r);
 }
 
 /* When no change of it is under way: submits the removal. */
@@ -315,8 +339,7 @@ remove_now(struct zone *z, int err, void *arg)
 
 	(void)err;
 	if (z->id == 0) { /* nothing was ever written */
-		free(r);
-		zone_release(z);
+		removal_free(r);
 		return;
 	}
 	if (z->data != NULL) {
@@ -343,6 +366,8 @@ zone_remove(struct zone *z, bool archive)
 	r->now = loop_wall_sec(z->combiner->loop);
 	r->z = z;
 	zone_hold(z);
+	r->next = z->combiner->removals;
+	z->combiner->removals = r;
 	/*
 	 * A change that is being stored comes first; those behind it are told
 	 * E_CANCEL, as the zone is gone.

@@ -14,6 +14,8 @@ int zone_new(struct combiner *c, const uint8_t *name,
     const char *member_id, struct zone **out);
 int zone_set_insert(struct combiner *c, struct zone *z);
 void zone_alert_free(struct zone *z);
+/* Is the state of a zone of this name about to go from the disk? */
+bool zone_is_leaving(const struct combiner *c, const uint8_t *name);
 /*
  * Queues fn behind all that is under way or waiting; it is called also when
  * the zone is gone by then.

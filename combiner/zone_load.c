@@ -174,9 +174,8 @@ on_zone(const struct store_loaded *row, void *arg)
 		if (z == NULL) {
 			z = revive_member(l, &row->zone);
 		}
-	} else if (row->zone.catalog != NULL &&
-	    catalog_conf(l->c, row->zone.catalog) != NULL) {
-		return E_OK; /* of a member whose removal is under way */
+	} else if (zone_is_leaving(l->c, row->zone.name)) {
+		return E_OK;
 	}
 	if (z == NULL) {
 		l->orphans++;
