@@ -441,6 +441,7 @@ tls_session_handshake(struct tls_session *s)
 ssize_t
 tls_session_read(struct tls_session *s, void *data, size_t len)
 {
+	size_t pos;
 	ssize_t r;
 
 	if (s->is_failed || !s->is_open) {
@@ -448,9 +449,12 @@ tls_session_read(struct tls_session *s, void *data, size_t len)
 		return E_TLS;
 	}
 	do {
+		pos = s->in_pos;
 		r = gnutls_record_recv(s->tls, data, len);
-	} while (r < 0 && r != GNUTLS_E_AGAIN &&
-	    !gnutls_error_is_fatal((int)r));
+		/* EAGAIN also comes after a session ticket, with more there */
+	} while (r == GNUTLS_E_AGAIN ?
+	    s->in_pos != pos && s->in_pos < s->in_len :
+	    r < 0 && !gnutls_error_is_fatal((int)r));
 	trim(s);
 	if (r >= 0) {
 		return r;
