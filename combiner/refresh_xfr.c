@@ -157,13 +157,14 @@ on_soa(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 	unsigned rcode = 0;
 	uint32_t serial = 0;
 
-	(void)x;
 	z->refresh->run->x = NULL;
 	if (err == E_CANCEL) {
 		return; /* the client is being freed: the daemon ends */
 	}
 	if (err == E_OK) {
 		err = read_answer(msg, len, z->name, &serial, &rcode, &why);
+	} else {
+		why = dns_exchange_why(x);
 	}
 	if (err != E_OK) {
 		refresh_fail(z, err, rcode, why);
@@ -328,8 +329,10 @@ on_message(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 {
 	struct zone *z = arg;
 	struct refresh_run *run = z->refresh->run;
+	const char *why = NULL;
 
 	if (err != E_OK) {
+		why = dns_exchange_why(x);
 		run->x = NULL; /* gone by itself */
 		if (err == E_CANCEL) {
 			refresh_xfr_abort(z);
@@ -364,7 +367,7 @@ on_message(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 failed:
 	z->combiner->stats.xfr_in_failed++;
 	refresh_xfr_abort(z);
-	refresh_fail(z, err, 0, NULL);
+	refresh_fail(z, err, 0, why);
 }
 
 int

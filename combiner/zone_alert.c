@@ -29,7 +29,7 @@ static const struct alert_text texts[ZONE_NALERTS] = {
         "version once: polyctl combiner zone retransfer ZONE --force"},
     {"transfer",
         "check that the masters are reachable, allow the transfer, and have "
-        "the same TSIG key"},
+        "the same TSIG key, or know each other's certificate"},
     {"store",
         "free space on, or remount, the file system of statedir; what was "
         "not acknowledged is tried again"},

@@ -224,7 +224,7 @@ choose_conn(struct dns_pool *p, const struct dns_exchange *x,
 }
 
 void
-dns_client_fail_queued(struct dns_pool *p, int err)
+dns_client_fail_queued(struct dns_pool *p, int err, const char *why)
 {
 	for (struct client_conn *c = p->conns; c != NULL; c = c->next) {
 		if (!c->is_draining) {
@@ -232,6 +232,7 @@ dns_client_fail_queued(struct dns_pool *p, int err)
 		}
 	}
 	while (p->tcp_queue.head != NULL) {
+		dns_exchange_explain(p->tcp_queue.head, why);
 		dns_exchange_fail_later(p->tcp_queue.head, err);
 	}
 }
@@ -253,7 +254,7 @@ on_pump(void *arg)
 			break;
 		}
 		if (r != E_OK) {
-			dns_client_fail_queued(p, r);
+			dns_client_fail_queued(p, r, NULL);
 			break;
 		}
 		dns_client_dequeue(&p->tcp_queue, x);

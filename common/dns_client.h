@@ -68,6 +68,8 @@ typedef void (*dns_exchange_fn)(struct dns_exchange *x, int err, uint8_t *msg,
 int dns_exchange_start(struct dns_client *c,
     const struct dns_exchange_opts *opts, const void *msg, size_t len,
     dns_exchange_fn cb, void *arg, struct dns_exchange **out);
+/* In a call with an error: more about it, such as why TLS failed; or NULL. */
+const char *dns_exchange_why(const struct dns_exchange *x);
 /* State of the signed request, to make a tsig_stream from (stream only). */
 const struct tsig_state *dns_exchange_tsig(const struct dns_exchange *x);
 /*

@@ -117,10 +117,16 @@ fail(struct client_conn *c, int err)
 {
 	struct dns_pool *p = c->pool;
 	bool was_open = c->is_open;
+	char *why = NULL;
+	if (err == E_TLS && c->stream != NULL) {
+		/* the stream is gone before all are told; without it is fine */
+		why = strdup(stream_tls_error(c->stream));
+	}
 	c->is_failing = true;
 	while (c->live.tail != NULL) {
 		struct dns_exchange *x = c->live.tail;
 		if (!may_retry(c, x)) {
+			dns_exchange_explain(x, why);
 			dns_exchange_fail_later(x, err);
 			continue;
 		}
@@ -133,8 +139,9 @@ fail(struct client_conn *c, int err)
 	}
 	dns_client_conn_close(c);
 	if (!was_open) {
-		dns_client_fail_queued(p, err);
+		dns_client_fail_queued(p, err, why);
 	}
+	free(why);
 }
 
 static void

@@ -78,6 +78,7 @@ struct dns_exchange {
 	uint64_t seen_answers; /* of its connection, when it was sent */
 	enum exchange_state state;
 	int err; /* to be told; UDP: what to tell instead of a timeout */
+	char *why; /* more about err, or NULL */
 	uint32_t timeout_ms, tries;
 	uint16_t id, arcount, question_len;
 	uint8_t retries;
@@ -117,7 +118,7 @@ int dns_client_pool_get(struct dns_client *c, const struct dns_peer *peer,
 /* Gives out what is queued, or frees the pool, at the end of the turn. */
 void dns_client_pump_later(struct dns_pool *p);
 /* All that wait for a connection fail, unless there is another one. */
-void dns_client_fail_queued(struct dns_pool *p, int err);
+void dns_client_fail_queued(struct dns_pool *p, int err, const char *why);
 
 int dns_client_conn_new(struct dns_pool *p, struct client_conn **out);
 void dns_client_conn_attach(struct client_conn *c, struct dns_exchange *x);
@@ -145,6 +146,8 @@ int dns_exchange_verify(const struct dns_exchange *x, uint8_t *msg,
 void dns_exchange_finish(struct dns_exchange *x, int err, uint8_t *msg,
     size_t len);
 void dns_exchange_fail_later(struct dns_exchange *x, int err);
+/* Copies what dns_exchange_why() is to say; why may be NULL. */
+void dns_exchange_explain(struct dns_exchange *x, const char *why);
 /* Queues it for TCP or TLS. */
 void dns_exchange_queue_tcp(struct dns_exchange *x);
 /* Starts its timer for timeout_ms from now. */

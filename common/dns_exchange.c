@@ -204,7 +204,22 @@ dns_exchange_finish(struct dns_exchange *x, int err, uint8_t *msg, size_t len)
 	unlink_all(x);
 	x->state = EXCHANGE_FINAL;
 	x->cb(x, err, msg, len, x->arg); /* the client may be gone after */
+	free(x->why);
 	free(x);
+}
+
+void
+dns_exchange_explain(struct dns_exchange *x, const char *why)
+{
+	if (x->why == NULL && why != NULL) {
+		x->why = strdup(why); /* without it the code has to do */
+	}
+}
+
+const char *
+dns_exchange_why(const struct dns_exchange *x)
+{
+	return x->why;
 }
 
 void
@@ -371,6 +386,7 @@ dns_exchange_end(struct dns_exchange *x, bool complete)
 	}
 	withdraw(x);
 	unlink_all(x);
+	free(x->why);
 	free(x);
 }
 

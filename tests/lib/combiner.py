@@ -121,8 +121,8 @@ class Combiner(Server):
         sides.  sources: names, all without it.  master_tls: the master's Cert
         (master is then (address, TLS port)), own_cert: ours for it.  clients:
         Certs that may transfer over TLS.  remote, acl: items of the masters'
-        remotes and of the rule, in place of these or more.  Others: items of
-        the zone section, _ for -."""
+        remotes and of the rule, in place of these or more; None: without.
+        Others: items of the zone section, _ for -."""
         self.zones[name] = self._rules(master, **rules)
         return self
 
@@ -175,6 +175,7 @@ class Combiner(Server):
             if own:
                 row.update({"cert-file": own.cert, "key-file": own.key})
         row.update(more or {})
+        row = {k: v for k, v in row.items() if v is not None}
         return self._named(self.remotes, row)
 
     def _acl(self, rules, acls):

@@ -131,6 +131,13 @@ dns_exchange_start(struct dns_client *c, const struct dns_exchange_opts *opts,
 	return E_OK;
 }
 
+const char *
+dns_exchange_why(const struct dns_exchange *x)
+{
+	(void)x;
+	return NULL;
+}
+
 const struct tsig_state *
 dns_exchange_tsig(const struct dns_exchange *x)
 {
