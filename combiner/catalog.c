@@ -140,7 +140,8 @@ add_name(struct catalog *c, enum kind kind, const uint8_t *id_label,
 {
 	uint8_t name[NAME_MAX_LEN];
 
-	if (name_check(rdata, rdlen) != rdlen) {
+	/* name_check() says 0 of a bad name, and of no octets, too */
+	if (rdlen == 0 || name_check(rdata, rdlen) != rdlen) {
 		c->has_bad_ptr = true;
 		return E_OK;
 	}
