@@ -184,7 +184,9 @@ tell_published(struct zone *z, const struct zone_op *op)
 		        (json_int_t)z->out_serial));
 	}
 	if (z->is_catalog) {
-		catalog_on_change(z);
+		if (!z->combiner->stopping) { /* or at the next start */
+			catalog_on_change(z);
+		}
 	} else {
 		notify_zone(z);
 	}
