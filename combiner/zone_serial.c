@@ -19,6 +19,7 @@ struct ask {
 	struct zone_op *op;
 	struct combiner_conf *conf; /* referenced: its keys are in use */
 	size_t next; /* target to be asked next */
+	unsigned key; /* of its keys the one to be used */
 };
 
 static int ask_next(struct ask *a);
@@ -97,6 +98,9 @@ on_answer(struct dns_exchange *x, int err, uint8_t *msg, size_t len, void *arg)
 		finish(a, E_OK);
 		return;
 	}
+	/* in the middle of a key roll it may know another one of our keys */
+	a->key = err == E_BADKEY ? a->key + 1 : 0;
+	a->next += a->key == 0;
 	if (ask_next(a) != E_OK) {
 		finish(a, E_OK); /* nobody knows: the owner's serial */
 	}
@@ -113,16 +117,23 @@ ask_next(struct ask *a)
 	struct dns_pack p;
 	struct target t;
 
-	if (z->gone || /* its rules may be, too */
-	    target_get(z->rules->notify, z->rules->nnotify, a->next++, &t) !=
-	        E_OK) {
+	if (z->gone) { /* its rules may be, too */
+		return E_NOENT;
+	}
+	if (a->key > 0 && a->key >= target_nkeys(z->rules->notify,
+		z->rules->nnotify, a->next)) {
+		a->key = 0;
+		a->next++;
+	}
+	if (target_get(z->rules->notify, z->rules->nnotify, a->next, &t) !=
+	    E_OK) {
 		return E_NOENT;
 	}
 	/* a reload may have given it others since the last one was asked */
 	combiner_conf_unref(a->conf);
 	a->conf = combiner_conf_ref(z->combiner->conf);
 	n = target_count(z->rules->notify, z->rules->nnotify);
-	target_peer(&t, 0, &opts.peer);
+	target_peer(&t, a->key, &opts.peer);
 	opts.peer.tls = NULL; /* as NOTIFY: Do53 with TSIG (spec 9, point 10) */
 	opts.timeout_ms = (unsigned)(z->rules->signer_serial_wait_ms / n);
 	dns_pack_init(&p, msg, sizeof(msg), 0, 0);
