@@ -41,7 +41,8 @@ build/tests/fuzz/%.o: EXTRA_CFLAGS = -Wno-missing-prototypes
 # whole.
 bench_programs = build/tests/bench/owner build/tests/bench/probe
 test_programs += $(bench_programs)
-build/tests/bench/owner: build/tests/bench/owner.o build/tests/bench/gen.o
+build/tests/bench/owner: build/tests/bench/owner.o build/tests/bench/gen.o \
+	build/tests/bench/owner_msg.o
 build/tests/bench/probe: build/tests/bench/probe.o
 
 RUN = /usr/bin/python3 -B $(srcdir)/tests/run --srcdir $(srcdir) --build build

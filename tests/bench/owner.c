@@ -28,15 +28,10 @@
 #include <unistd.h>
 
 #include "tests/bench/gen.h"
+#include "tests/bench/owner_msg.h"
 
 #define MAX_OUT 64 /* answers that wait on one connection */
 #define MSG_MAX 65535
-
-enum {
-	T_SOA = 6,
-	T_IXFR = 251,
-	T_AXFR = 252
-};
 
 struct zone {
 	struct gen_zone gen;
@@ -146,114 +141,17 @@ add_zones(struct owner *o, const char *spec)
 	}
 }
 
-/* -- answers --------------------------------------------------------------- */
-struct query {
-	struct zone *zone;
-	uint16_t type;
-	size_t end;	 /* of the question */
-	uint32_t serial; /* of IXFR */
-	bool has_serial;
-};
-
-static size_t
-skip_name(const uint8_t *m, size_t len, size_t at)
+/* The zone that is asked for, or NULL; q->end 0: not a query. */
+static struct zone *
+read_query(struct owner *o, struct owner_query *q, const uint8_t *m, size_t len)
 {
-	while (at < len && m[at] != 0 && m[at] < 0xc0) {
-		at += 1 + (size_t)m[at];
+	struct zone *z = NULL;
+
+	if (owner_read_query(q, m, len)) {
+		z = find(o, m + 12, q->name_len);
+		q->gen = z != NULL ? &z->gen : NULL;
 	}
-	return at < len ? at + (m[at] == 0 ? 1 : 2) : len;
-}
-
-static void
-read_serial(struct query *q, const uint8_t *m, size_t len)
-{
-	size_t at = skip_name(m, len, q->end);
-	size_t rdlen;
-
-	if (at + 10 > len) {
-		return;
-	}
-	rdlen = (size_t)(m[at + 8] << 8 | m[at + 9]);
-	at += 10 + rdlen;
-	if (rdlen < 22 || at > len) {
-		return;
-	}
-	m += at - 20;
-	q->serial = (uint32_t)m[0] << 24 | (uint32_t)m[1] << 16 |
-		    (uint32_t)m[2] << 8 | m[3];
-	q->has_serial = true;
-}
-
-static bool
-read_query(struct owner *o, struct query *q, const uint8_t *m, size_t len)
-{
-	size_t at;
-
-	memset(q, 0, sizeof(*q));
-	if (len < 12 || (m[2] & 0xf8) != 0 || m[5] != 1) {
-		return false;
-	}
-	at = skip_name(m, len, 12);
-	if (at + 4 > len) {
-		return false;
-	}
-	q->zone = find(o, m + 12, at - 12);
-	q->type = (uint16_t)(m[at] << 8 | m[at + 1]);
-	q->end = at + 4;
-	if (q->type == T_IXFR && m[9] == 1) {
-		read_serial(q, m, len);
-	}
-	return true;
-}
-
-/* Header and question of an answer; records are added by the caller. */
-static uint8_t *
-begin(uint8_t *p, const uint8_t *m, const struct query *q)
-{
-	memset(p, 0, 12);
-	memcpy(p, m, 2);
-	p[2] = 0x84;
-	p[3] = q->zone == NULL ? 5 : 0;
-	p[5] = 1;
-	memcpy(p + 12, m + 12, q->end - 12);
-	return p + q->end;
-}
-
-static size_t
-answer_soa(uint8_t *to, const uint8_t *m, const struct query *q)
-{
-	uint8_t *p = begin(to, m, q);
-
-	if (q->zone != NULL) {
-		to[7] = 1;
-		p = gen_put_soa(p, q->zone->gen.serial);
-	}
-	return (size_t)(p - to);
-}
-
-/* The differences since q->serial; 0 if there are none that fit. */
-static size_t
-answer_ixfr(uint8_t *to, const uint8_t *m, const struct query *q)
-{
-	const struct gen_zone *g = &q->zone->gen;
-	uint32_t i = q->serial - GEN_FIRST_SERIAL;
-	uint8_t *p = begin(to, m, q);
-
-	if (!q->has_serial || i >= g->nlog || g->nlog - i > 200) {
-		return 0;
-	}
-	(void)gen_put16(to + 6, (uint16_t)(2 + 4 * (g->nlog - i)));
-	p = gen_put_soa(p, g->serial);
-	for (; i < g->nlog; i++) {
-		const struct gen_change *c = &g->log[i];
-
-		p = gen_put_soa(p, GEN_FIRST_SERIAL + i);
-		p = gen_put_glue(p, g, c->deleg, c->from);
-		p = gen_put_soa(p, GEN_FIRST_SERIAL + i + 1);
-		p = gen_put_glue(p, g, c->deleg, c->to);
-	}
-	p = gen_put_soa(p, g->serial);
-	return (size_t)(p - to);
+	return z;
 }
 
 /* -- TCP ------------------------------------------------------------------- */
@@ -282,11 +180,10 @@ conn_free(struct conn *c)
 }
 
 static void
-send_axfr(
-    struct owner *o, struct conn *c, const uint8_t *m, const struct query *q)
+send_axfr(struct owner *o, struct conn *c, const uint8_t *m, struct zone *z,
+    uint16_t type)
 {
 	struct out *out = &c->out[c->nout++];
-	struct zone *z = q->zone;
 	uint8_t *stream = z->gen.stream;
 
 	memset(out, 0, sizeof(*out));
@@ -302,7 +199,7 @@ send_axfr(
 		out->zone = z;
 	}
 	gen_zone_address(
-	    &z->gen, stream, (uint16_t)(m[0] << 8 | m[1]), q->type);
+	    &z->gen, stream, (uint16_t)(m[0] << 8 | m[1]), type);
 	out->at = stream;
 	out->axfr = z;
 	z->axfrs++;
@@ -313,36 +210,37 @@ send_axfr(
 static void
 handle(struct owner *o, struct conn *c, const uint8_t *m, size_t len)
 {
-	struct query q;
+	struct owner_query q;
 	uint8_t *to;
 	size_t n = 0;
+	struct zone *z = read_query(o, &q, m, len);
 
-	if (!read_query(o, &q, m, len)) {
+	if (q.end == 0) {
 		return;
 	}
-	if (q.zone != NULL && q.type == T_AXFR) {
-		send_axfr(o, c, m, &q);
+	if (z != NULL && q.type == OWNER_AXFR) {
+		send_axfr(o, c, m, z, q.type);
 		return;
 	}
 	to = malloc(2 + MSG_MAX);
 	if (to == NULL) {
 		die("answer");
 	}
-	if (q.zone != NULL && q.type == T_IXFR) {
-		if (q.has_serial && q.serial == q.zone->gen.serial) {
-			n = answer_soa(to + 2, m, &q);
+	if (z != NULL && q.type == OWNER_IXFR) {
+		if (q.has_serial && q.serial == z->gen.serial) {
+			n = owner_answer_soa(to + 2, m, &q);
 		} else {
-			n = answer_ixfr(to + 2, m, &q);
+			n = owner_answer_ixfr(to + 2, m, &q);
 		}
 		if (n == 0) {
 			free(to);
-			send_axfr(o, c, m, &q);
+			send_axfr(o, c, m, z, q.type);
 			return;
 		}
-		q.zone->ixfrs++;
+		z->ixfrs++;
 		o->ixfrs++;
 	} else {
-		n = answer_soa(to + 2, m, &q);
+		n = owner_answer_soa(to + 2, m, &q);
 		o->soas++;
 	}
 	(void)gen_put16(to, (uint16_t)n);
@@ -460,7 +358,7 @@ udp_on_ready(struct owner *o)
 	uint8_t in[4096], to[4096];
 	struct sockaddr_storage from;
 	socklen_t from_len;
-	struct query q;
+	struct owner_query q;
 	ssize_t n;
 
 	for (;;) {
@@ -470,11 +368,12 @@ udp_on_ready(struct owner *o)
 		if (n < 0) {
 			return;
 		}
-		if (!read_query(o, &q, in, (size_t)n)) {
+		(void)read_query(o, &q, in, (size_t)n);
+		if (q.end == 0) {
 			continue;
 		}
 		o->soas++;
-		n = (ssize_t)answer_soa(to, in, &q);
+		n = (ssize_t)owner_answer_soa(to, in, &q);
 		(void)sendto(o->udp, to, (size_t)n, 0, (struct sockaddr *)&from,
 		    from_len);
 	}
