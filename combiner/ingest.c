@@ -108,11 +108,7 @@ ingest_free(struct ingest *g)
 	loop_defer_cancel(g->loop, &g->start);
 	xfr_in_clear(&g->parser);
 	tsig_stream_free(g->tsig);
-	if (g->change != NULL && g->change->base != NULL) {
-		/* never handed over: its file is nobody's */
-		base_discard(base_ref(g->change->base), g->parser.conf.dir);
-	}
-	owner_change_free(g->change);
+	owner_change_discard(g->change, g->parser.conf.dir);
 	free(g->in.data);
 	free(g->work.data);
 	zone_release(g->zone);

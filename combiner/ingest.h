@@ -65,5 +65,7 @@ void ingest_progress(const struct ingest *g, uint64_t *records,
 void ingest_abort(struct ingest *g);
 
 void owner_change_free(struct owner_change *c);
+/* The same for one that never came into use: its base's file goes, too. */
+void owner_change_discard(struct owner_change *c, const char *dir);
 
 #endif

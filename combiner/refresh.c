@@ -8,7 +8,6 @@
 
 #include "combiner/combiner.h"
 #include "combiner/ingest.h"
-#include "combiner/owner_change.h"
 #include "combiner/refresh_run.h"
 #include "combiner/service.h"
 #include "combiner/store.h"
@@ -241,24 +240,12 @@ free_run(struct zone *z)
 	}
 	refresh_xfr_abort(z);
 	if (run->change != NULL) {
-		if (run->change->base != NULL) { /* nobody's file now */
-			base_discard(run->change->base,
-			    store_dir(z->combiner->store));
-			run->change->base = NULL;
-		}
-		owner_change_free(run->change);
+		owner_change_discard(run->change,
+		    store_dir(z->combiner->store));
 	}
 	combiner_conf_unref(run->conf);
 	free(run);
 	z->refresh->run = NULL;
-}
-
-static const char *
-outcome_text(enum zone_fsm_outcome outcome)
-{
-	return outcome == ZONE_FSM_WENT_BACK ? "the owner's serial is behind" :
-	    outcome == ZONE_FSM_NO_TARGET    ? "no master helped" :
-					       "the owner's version was refused";
 }
 
 static void
@@ -299,7 +286,7 @@ round_ended(struct zone *z, enum zone_fsm_outcome outcome)
 	}
 	if (outcome != ZONE_FSM_OK) {
 		check_expired(z);
-		service_tell_failed(z, outcome_text(outcome));
+		service_tell_failed(z, zone_fsm_outcome_str(outcome));
 	}
 	loop_timer_stop(&z->refresh->timer);
 	free_run(z);

@@ -69,6 +69,16 @@ owner_change_free(struct owner_change *c)
 	free(c);
 }
 
+void
+owner_change_discard(struct owner_change *c, const char *dir)
+{
+	if (c != NULL && c->base != NULL) {
+		base_discard(c->base, dir);
+		c->base = NULL;
+	}
+	owner_change_free(c);
+}
+
 /* Types that a signer makes anew: dropped unless the zone passes signed. */
 static bool
 is_sig_type(uint16_t type, bool at_apex)

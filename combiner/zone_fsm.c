@@ -494,3 +494,11 @@ zone_fsm_event_str(unsigned event)
 {
 	return event < ZONE_FSM_NEVENTS ? event_names[event] : "?";
 }
+
+const char *
+zone_fsm_outcome_str(enum zone_fsm_outcome outcome)
+{
+	return outcome == ZONE_FSM_WENT_BACK ? "the owner's serial is behind" :
+	    outcome == ZONE_FSM_NO_TARGET    ? "no master helped" :
+					       "the owner's version was refused";
+}

@@ -117,6 +117,8 @@ void zone_fsm_step(struct zone_fsm *f, const struct zone_fsm_in *in,
 /* The configuration has other targets now. */
 void zone_fsm_forget_targets(struct zone_fsm *f);
 const char *zone_fsm_state_str(unsigned state);
+/* What a round that did not succeed came to, for people. */
+const char *zone_fsm_outcome_str(enum zone_fsm_outcome outcome);
 const char *zone_fsm_event_str(unsigned event);
 
 /* First pause of a zone that has no copy yet; doubled with each failure. */
