@@ -51,6 +51,7 @@ static unsigned open_exchanges, open_ingests, ended_complete, free_changes;
 static int start_err;             /* what dns_exchange_start returns */
 static struct ingest *last_ingest;
 static int ingest_ret;
+static bool ingest_is_busy; /* with what came last */
 static zone_done_fn take_done;
 static int take_ret;
 static unsigned taken;
@@ -206,6 +207,14 @@ ingest_progress(const struct ingest *g, uint64_t *records, uint64_t *octets)
 	*octets = 100;
 }
 
+bool
+ingest_end(struct ingest *g, int err)
+{
+	(void)g;
+	(void)err;
+	return ingest_is_busy;
+}
+
 void
 ingest_abort(struct ingest *g)
 {
@@ -325,6 +334,7 @@ setup(struct setup *s)
 	now_ms = 1000;
 	wall = 1800000000;
 	start_err = ingest_ret = take_ret = E_OK;
+	ingest_is_busy = false;
 	last = NULL;
 	open_exchanges = open_ingests = 0;
 	ended_complete = free_changes = taken = 0;
@@ -757,6 +767,16 @@ test_limits(void **state)
 	message();
 	fail_last(E_CLOSED);
 	assert_int_equal(open_ingests, 0);
+	assert_int_equal(z->refresh->fsm.state, ZONE_FSM_IDLE);
+	/* it ends behind the last message, which ingest has yet to look at */
+	refresh_retransfer(z, false);
+	message();
+	ingest_is_busy = true;
+	fail_last(E_CLOSED);
+	assert_int_equal(open_ingests, 1);
+	ingested(E_OK, 0, 7);
+	assert_int_equal(z->refresh->fsm.state, ZONE_FSM_STORE);
+	take_done(z, E_OK, NULL);
 	assert_int_equal(z->refresh->fsm.state, ZONE_FSM_IDLE);
 	/* ingest refuses a message */
 	refresh_retransfer(z, false);
