@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 endif
 
 # Targets that must work before there is a configuration.
-FRONT = help deps check check-quick check-func check-asan check-valgrind \
+FRONT = help deps check check-quick check-func check-long check-asan \
+	check-valgrind \
 	fuzz demo bench clang distclean
 GOALS = $(or $(MAKECMDGOALS),all)
 
@@ -89,6 +90,7 @@ help:
 #: check           deps, build, and all tests; DEPS=no leaves packages alone
 #: check-quick     unit tests, configurations, fuzz seeds: no network, no root
 #: check-func      tests with real name servers on 127.0.0.1
+#: check-long      the combiner killed 500 times under load (KILLS=n)
 #: check-asan      all tests under AddressSanitizer and UBSan (build/asan)
 #: check-valgrind  unit tests under valgrind
 #: lint            shell, manuals, include rules, symbols, lengths, format
@@ -117,6 +119,12 @@ check-quick:
 check-func:
 	$(maybe_deps)
 	+@$(SUBMAKE) run-check-func
+
+# As many kills as the promise names; a quarter of an hour.
+check-long: export KILLS ?= 500
+check-long:
+	$(maybe_deps)
+	+@$(SUBMAKE) run-check TESTS=func/kill_loop
 
 check-valgrind:
 	$(maybe_deps)
