@@ -38,8 +38,8 @@ static const char *const type_words[] = {
 	    .flags = CONF_MULTI, \
 	    .man = M("Where the owner's zone comes from, tried in this\n" \
 		     "order.\n" \
-		     "NOTIFY is taken from their addresses and with their\n" \
-		     "keys.\n" \
+		     "NOTIFY is taken from their addresses, and with their\n" \
+		     "keys from anywhere.\n" \
 		     "Each zone and each catalog needs one, here or in its\n" \
 		     "template.") }, \
 	{ .name = "notify", .type = CONF_REF, .ref = "remote", \

@@ -139,10 +139,7 @@ is_key_of(const struct acl_remote *remote, const struct tsig_key *key)
 {
 	size_t i;
 
-	if (key == NULL) {
-		return remote->nkeys == 0;
-	}
-	for (i = 0; i < remote->nkeys; i++) {
+	for (i = 0; key != NULL && i < remote->nkeys; i++) {
 		if (name_equal(remote->keys[i]->tsig.name, key->name)) {
 			return true;
 		}
@@ -159,9 +156,12 @@ notify_msg_is_allowed(const struct combiner_rules *rules,
 
 	for (i = 0; i < rules->nmasters; i++) {
 		remote = rules->masters[i];
+		if (is_key_of(remote, who->key)) {
+			return true;
+		}
+		/* unsigned, too: all that it can cause is a look at the master */
 		for (k = 0; k < remote->naddrs; k++) {
-			if (net_addr_same_host(&remote->addrs[k], who->addr) &&
-			    is_key_of(remote, who->key)) {
+			if (net_addr_same_host(&remote->addrs[k], who->addr)) {
 				return true;
 			}
 		}

@@ -293,8 +293,9 @@ def _soa_tail(message):
     return struct.pack("!5L", s.serial, s.refresh, s.retry, s.expire, s.minimum)
 
 
-def notify(at, zone, new_serial=None, rdtype="SOA", key=None, timeout=2):
-    """Sends NOTIFY, returns the answer."""
+def notify(at, zone, new_serial=None, rdtype="SOA", key=None, timeout=2,
+           source=None):
+    """Sends NOTIFY (from this address), returns the answer."""
     m = dns.message.Message()
     m.set_opcode(dns.opcode.NOTIFY)
     m.flags |= dns.flags.AA
@@ -307,7 +308,7 @@ def notify(at, zone, new_serial=None, rdtype="SOA", key=None, timeout=2):
     if key:
         m.use_tsig(key.dns)
     addr, port = address(at)
-    return dns.query.udp(m, addr, port=port, timeout=timeout)
+    return dns.query.udp(m, addr, port=port, timeout=timeout, source=source)
 
 
 def update(at, zone, *changes, key=None, require=(), tcp=True, timeout=TIMEOUT):

@@ -198,11 +198,11 @@ test_allowed(void **state)
 	    {"192.0.2.1@53", &k1.tsig, true},
 	    {"192.0.2.1@40000", &k2.tsig, true},
 	    {"2001:db8::1@40000", &k1.tsig, true},
-	    {"192.0.2.1@53", NULL, false}, /* it has a key: must use it */
+	    {"192.0.2.1@53", NULL, true}, /* address or key: spec 5.3 */
 	    {"192.0.2.2@53", NULL, true},
-	    {"192.0.2.2@53", &k1.tsig, false},
+	    {"192.0.2.2@53", &k1.tsig, true},
 	    {"192.0.2.3@53", NULL, false},
-	    {"192.0.2.3@53", &k1.tsig, false},
+	    {"192.0.2.3@53", &k1.tsig, true}, /* its key is enough */
 	    {"192.0.2.3@53", &k3.tsig, true}, /* by the acl */
 	};
 	size_t i;
