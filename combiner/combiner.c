@@ -200,12 +200,16 @@ find_catalog_conf(const struct combiner_conf *conf, const uint8_t *name)
 	return NULL;
 }
 
-/* Was it brought by a catalog that is configured still? */
+/*
+ * Was it brought by a catalog that is configured still?  What stands in the
+ * configuration itself is nobody's member, as at a start (spec 8: clash).
+ */
 static bool
 is_member(const struct combiner_conf *conf, const struct zone *z)
 {
 	return z->catalog != NULL &&
-	    find_catalog_conf(conf, z->catalog->name) != NULL;
+	    find_catalog_conf(conf, z->catalog->name) != NULL &&
+	    find_zone_conf(conf, z->name) == NULL;
 }
 
 /* The rules that a zone has by this configuration; NULL: it is not in it. */
@@ -251,8 +255,8 @@ update_zones(struct combiner *c, const struct combiner_conf *conf)
 			zone_drop(z);
 		} else {
 			if (z->member_id != NULL && !is_member(conf, z)) {
-				/* its catalog goes, but it has been configured:
-				 * without an id there is nothing to fail */
+				/* configured by hand now; without an id
+				 * there is nothing to fail */
 				z->catalog = NULL;
 				(void)zone_assign(z, z->rules, NULL, NULL);
 			}

@@ -252,6 +252,21 @@ on_recombined(struct zone *z, int err, void *arg)
 	}
 }
 
+/* By name: the remotes of two configurations are never the same structs. */
+static bool
+same_signers(const struct combiner_rules *a, const struct combiner_rules *b)
+{
+	if (a->nnotify != b->nnotify) {
+		return false;
+	}
+	for (size_t i = 0; i < a->nnotify; i++) {
+		if (strcmp(a->notify[i]->id, b->notify[i]->id) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void
 zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 {
@@ -259,9 +274,18 @@ zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 	bool again = z->soa != NULL &&
 	    z->rules->owner_signatures != rules->owner_signatures;
 
+	bool new_signers = !same_signers(z->rules, rules);
+
 	z->rules = rules;
+	if (rules->expire == COMBINER_EXPIRE_SERVE) {
+		z->expired_stop = false;
+	}
 	refresh_reload(z);
 	notify_reload(z);
+	if (new_signers && z->has_out && !z->is_catalog) {
+		z->has_notified = false;
+		notify_zone(z);
+	}
 	if (again) {
 		refresh_retransfer(z, false); /* of the serial held, too */
 	}
