@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/errcode.h"
 
+#define ENTRIES_MAX (64u << 20) /* octets of differences held for one */
 #define SIGN_INLINE 32768 /* octets signed in the loop; more goes to the pool */
 
 unsigned
@@ -294,9 +295,13 @@ start_ixfr(struct xfr_out *x, uint32_t serial)
 		return;
 	}
 	x->waiting = true;
-	/* more octets than the zone itself has are not worth it */
-	if (store_entries(x->c->store, z->id, serial, x->version,
-	        x->data->base->len + 65536, on_entries, x) != E_OK) {
+	/* more octets than the zone itself has are not worth it, nor the memory */
+	uint64_t limit = x->data->base->len + 65536;
+	if (limit > ENTRIES_MAX) {
+		limit = ENTRIES_MAX;
+	}
+	if (store_entries(x->c->store, z->id, serial, x->version, limit,
+	        on_entries, x) != E_OK) {
 		on_entries(x, E_NOMEM, NULL, 0);
 	}
 }

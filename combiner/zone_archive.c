@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The last copy of a zone that a catalog has removed; nothing reads it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,22 @@ file_name(const uint8_t *zone, char *s)
 	}
 }
 
+/* The folder too, or a power cut could take the file's name away. */
+static int
+sync_archive(const char *dir)
+{
+	char path[4096];
+	int fd, ret;
+
+	(void)snprintf(path, sizeof(path), "%s/archive", dir);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = fd < 0 || fsync(fd) != 0 ? -errno : E_OK;
+	if (fd >= 0) {
+		(void)close(fd); /* nothing was written through it */
+	}
+	return ret;
+}
+
 int
 zone_archive(const struct zone *z, const char *dir, int64_t now)
 {
@@ -122,7 +139,9 @@ out:
 	if (o.f != NULL && fclose(o.f) != 0 && ret == E_OK) {
 		ret = -errno;
 	}
-	if (ret != E_OK && o.f != NULL) {
+	if (ret == E_OK) {
+		ret = sync_archive(dir); /* the rows go only after this */
+	} else if (o.f != NULL) {
 		(void)unlink(path); /* half an archive helps nobody */
 	}
 	free(o.text);
