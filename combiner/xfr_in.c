@@ -172,6 +172,7 @@ on_first_soa(struct xfr_in *x, const struct seen *s)
 	c->soa_len = (uint16_t)n;
 	c->soa_ttl = s->rr.ttl;
 	c->serial = soa.serial;
+	x->soa_hash = dns_hash(&x->conf.key, s->canon, s->canon_len);
 	if (x->conf.has_copy && !x->conf.force &&
 	    !(x->conf.again && soa.serial == x->conf.held_serial) &&
 	    !serial_gt(soa.serial, x->conf.held_serial)) {
@@ -289,12 +290,12 @@ on_second(struct xfr_in *x, const struct seen *s)
 static int
 on_full_record(struct xfr_in *x, const struct seen *s, bool *keep)
 {
-	const struct owner_change *c = x->change;
 	uint8_t rdata[DNS_MSG_MAX];
 
 	*keep = false;
 	if (s->rr.type == DNS_SOA) {
-		if (!is_soa(s) || soa_serial(s) != c->serial) {
+		if (dns_hash(&x->conf.key, s->canon, s->canon_len) !=
+		    x->soa_hash) {
 			return fail(x, E_MALF,
 			    "last SOA is not like the first");
 		}

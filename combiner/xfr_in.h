@@ -43,6 +43,7 @@ struct xfr_in {
 	struct base_builder *bb;
 	struct owner_change *change;
 	struct apex *apex;
+	uint64_t soa_hash;    /* of the first SOA; the last must be the same */
 	uint32_t diff_serial; /* of the difference under way */
 	bool has_sigs;        /* any RRSIG, NSEC … seen */
 	bool soa_sig_gone;    /* by the differences, and none came since */

@@ -275,6 +275,9 @@ test_axfr_faults(void **state)
 		int want;
 	} t[] = {
 	    {"SOA:5;" A ";SOA:6", {0}, E_MALF},
+	    /* the serial of the first, and not the rest of it */
+	    {"SOA:5;" A ";zone.example. 3600 SOA ns.zone.example. "
+	     "host.zone.example. 5 1 2 3 5", {0}, E_MALF},
 	    {A ";SOA:5", {0}, E_MALF},
 	    {"SOA:5;" A ";SOA:5;" A, {0}, E_PROTO},
 	    {"SOA:5;" A, {0}, E_OK}, /* wants more */
