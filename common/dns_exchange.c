@@ -95,25 +95,6 @@ dns_exchange_check(const struct dns_exchange *x, const uint8_t *msg,
 	return E_OK;
 }
 
-static int
-tsig_error(uint16_t error)
-{
-	switch (error) {
-	case 0:
-		return E_OK;
-	case DNS_BADSIG:
-		return E_BADSIG;
-	case DNS_BADKEY:
-		return E_BADKEY;
-	case DNS_BADTIME:
-		return E_BADTIME;
-	case DNS_BADTRUNC:
-		return E_BADTRUNC;
-	default:
-		return E_PROTO;
-	}
-}
-
 int
 dns_exchange_verify(const struct dns_exchange *x, uint8_t *msg, size_t *len,
     bool *is_told)
@@ -129,7 +110,7 @@ dns_exchange_verify(const struct dns_exchange *x, uint8_t *msg, size_t *len,
 	}
 	if (rr.mac_len == 0 && rr.error != 0) {
 		*is_told = true;
-		return tsig_error(rr.error); /* it could not sign this */
+		return tsig_error_code(rr.error); /* it could not sign this */
 	}
 	struct tsig_stream *ts;
 	r = tsig_stream_new(&x->tsig, &ts);
@@ -140,7 +121,7 @@ dns_exchange_verify(const struct dns_exchange *x, uint8_t *msg, size_t *len,
 	tsig_stream_free(ts);
 	if (r == E_OK && rr.error != 0) {
 		*is_told = true;
-		r = tsig_error(rr.error);
+		r = tsig_error_code(rr.error);
 	}
 	return r;
 }

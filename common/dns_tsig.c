@@ -451,3 +451,22 @@ tsig_put_error(uint8_t *msg, size_t *len, size_t cap,
 	rr.error = error;
 	return tsig_rr_put(&rr, msg, len, cap);
 }
+
+int
+tsig_error_code(uint16_t error)
+{
+	switch (error) {
+	case DNS_NOERROR:
+		return E_OK;
+	case DNS_BADSIG:
+		return E_BADSIG;
+	case DNS_BADKEY:
+		return E_BADKEY;
+	case DNS_BADTIME:
+		return E_BADTIME;
+	case DNS_BADTRUNC:
+		return E_BADTRUNC;
+	default:
+		return E_PROTO;
+	}
+}

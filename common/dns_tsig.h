@@ -61,6 +61,9 @@ struct tsig_rr {
  */
 int tsig_find(const uint8_t *msg, size_t len, struct tsig_rr *rr);
 
+/* The error field of a TSIG record, in which the other side refuses us. */
+int tsig_error_code(uint16_t error);
+
 /* What a conversation must remember: of the request, then of the last MAC. */
 struct tsig_state {
 	const struct tsig_key *key; /* borrowed */

@@ -130,26 +130,6 @@ tsig_stream_skip(struct tsig_stream *s, const uint8_t *msg, size_t len)
 	return s->err;
 }
 
-/* The record's own word that the other side refused us. */
-static int
-told_error(uint16_t error)
-{
-	switch (error) {
-	case DNS_NOERROR:
-		return E_OK;
-	case DNS_BADSIG:
-		return E_BADSIG;
-	case DNS_BADKEY:
-		return E_BADKEY;
-	case DNS_BADTIME:
-		return E_BADTIME;
-	case DNS_BADTRUNC:
-		return E_BADTRUNC;
-	default:
-		return E_PROTO;
-	}
-}
-
 static int
 check_signed(struct tsig_stream *s, uint8_t *msg, size_t *len,
     const struct tsig_rr *rr, int64_t now)
@@ -160,7 +140,7 @@ check_signed(struct tsig_stream *s, uint8_t *msg, size_t *len,
 	/* answers to a bad key or MAC come unsigned (RFC 8945 5.3.2) */
 	if (rr->mac_len == 0 &&
 	    (rr->error == DNS_BADKEY || rr->error == DNS_BADSIG)) {
-		return told_error(rr->error);
+		return tsig_error_code(rr->error);
 	}
 	if (!tsig_rr_has_key(rr, s->key)) {
 		return E_BADKEY;
@@ -173,7 +153,7 @@ check_signed(struct tsig_stream *s, uint8_t *msg, size_t *len,
 		r = tsig_rr_judge(rr, s->key, mac, now);
 	}
 	if (r == E_OK) {
-		r = told_error(rr->error);
+		r = tsig_error_code(rr->error);
 	}
 	return r == E_OK ? settle(s, mac) : r;
 }
