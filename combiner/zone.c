@@ -43,6 +43,32 @@ zone_checked(struct zone *z)
 	}
 }
 
+static bool
+is_source(const struct combiner_rules *rules, const char *id)
+{
+	for (size_t i = 0; i < rules->nsources; i++) {
+		if (strcmp(rules->sources[i]->id, id) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+zone_check_sources(struct zone *z)
+{
+	for (const struct contrib *c = z->contribs; c != NULL; c = c->next) {
+		if (!is_source(z->rules, c->source)) {
+			zone_alert_set(z, ZONE_ALERT_SOURCE,
+			    "%s is no source of this zone any more; what it "
+			    "contributed stays",
+			    c->source);
+			return;
+		}
+	}
+	zone_alert_clear(z, ZONE_ALERT_SOURCE);
+}
+
 /* ---- one zone ---- */
 
 void
@@ -280,6 +306,7 @@ zone_set_rules(struct zone *z, const struct combiner_rules *rules)
 	if (rules->expire == COMBINER_EXPIRE_SERVE) {
 		z->expired_stop = false;
 	}
+	zone_check_sources(z);
 	refresh_reload(z);
 	notify_reload(z);
 	if (new_signers && z->has_out && !z->is_catalog) {

@@ -40,8 +40,9 @@ enum zone_alert { /* bits of zone.alerts; texts in zone_alert.c */
 	ZONE_ALERT_SIGNER_SILENT = 1u << 8, /* a signer does not answer NOTIFY */
 	ZONE_ALERT_CATALOG = 1u << 9,      /* catalog broken or held back */
 	ZONE_ALERT_OWNER_DROPPED = 1u << 10, /* owner's CDS… left out */
+	ZONE_ALERT_SOURCE = 1u << 11, /* contribution of one not configured */
 };
-#define ZONE_NALERTS 11
+#define ZONE_NALERTS 12
 
 struct zone {
 	struct combiner *combiner;
@@ -116,6 +117,11 @@ int zone_take_merge(struct zone *z, struct zmerge *m);
 /* Starts a merge in the pool when the overlay has grown. */
 void zone_merge_check(struct zone *z);
 
+/*
+ * Raises or clears the alert about contributions whose source the rules do not
+ * name.  They stay: taking keys away could make answers bogus.
+ */
+void zone_check_sources(struct zone *z);
 /* A master has confirmed our copy: remembered, now and then also on disk. */
 void zone_checked(struct zone *z);
 

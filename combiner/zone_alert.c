@@ -43,6 +43,9 @@ static const struct alert_text texts[ZONE_NALERTS] = {
     {"owner-dropped",
         "take CDS, CDNSKEY and CSYNC out of the owner's zone: they come from "
         "the providers alone"},
+    {"source-unknown",
+        "if the source has left, withdraw its records: polyctl combiner "
+        "contribution clear ZONE --source SOURCE; else name it in msa again"},
 };
 
 bool

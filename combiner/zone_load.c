@@ -313,6 +313,7 @@ zone_add(struct combiner *c, const uint8_t *name,
 	ret = store_load(c->store, name, &load_events, &l);
 	if (ret == E_OK) {
 		check_version(&l, z);
+		zone_check_sources(z);
 		ret = refresh_init(z);
 	}
 	if (ret != E_OK) {
@@ -373,6 +374,7 @@ zone_load_all(struct combiner *c, char *msg, size_t msg_len)
 	for (size_t i = 0; ret == E_OK && i < c->nzones; i++) {
 		struct zone *z = c->zones[i];
 		check_version(&l, z);
+		zone_check_sources(z);
 		ret = refresh_init(z);
 		if (ret != E_OK || z->soa == NULL) {
 			continue;

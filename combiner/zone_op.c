@@ -316,6 +316,7 @@ apply_contrib(struct zone_op *op)
 
 	if (op->contrib == NULL) {
 		contrib_remove(&z->contribs, op->source);
+		zone_check_sources(z);
 	} else {
 		contrib_replace(&z->contribs, op->contrib);
 	}

@@ -513,6 +513,32 @@ test_alerts_stay(void **state)
 	assert_false(z->alerts & ZONE_ALERT_CSYNC_MANY);
 }
 
+/* Who is not configured any more keeps what is published, and is named. */
+static void
+test_source_unknown(void **state)
+{
+	struct combiner_source a = {.id = (char[]){"a"}};
+	const struct combiner_source *sources[] = {&a};
+	const struct combiner_rules *held = z->rules;
+	struct combiner_rules with_a = *held;
+
+	(void)state;
+	with_a.sources = sources;
+	with_a.nsources = 1;
+	assert_int_equal(take(full(7, 3, true, false)), E_OK);
+	assert_int_equal(contribute("a", 1, 0), E_OK);
+	assert_int_equal(contribute("b", 2, 0), E_OK);
+	z->rules = &with_a;
+	zone_check_sources(z);
+	assert_true(z->alerts & ZONE_ALERT_SOURCE);
+	assert_string_equal(zone_alert_name(ZONE_ALERT_SOURCE),
+	    "source-unknown");
+	assert_non_null(contrib_find(z->contribs, "b"));
+	assert_int_equal(contribute("b", 0, 0), E_OK);
+	assert_false(z->alerts & ZONE_ALERT_SOURCE);
+	z->rules = held;
+}
+
 static void
 again(struct zone *zone, int err, void *arg)
 {
@@ -795,6 +821,7 @@ main(void)
 	    TEST(test_order_of_calls),
 	    TEST(test_version_without_publish),
 	    TEST(test_alerts_stay),
+	    TEST(test_source_unknown),
 	    TEST(test_change_from_callback),
 	    TEST(test_misfit),
 	    TEST(test_store_failure),
