@@ -106,7 +106,9 @@ static const char *const type_words[] = {
 	    .man = M("Greatest refresh, whatever the owner's SOA says.") }, \
 	{ .name = "retry-min-interval", .type = CONF_TIME, .min = SECOND, \
 	    .max = 28 * DAY, .dflt = D("2s"), \
-	    .man = M("Least retry, whatever the owner's SOA says.") }, \
+	    .man = M("Least retry, whatever the owner's SOA says.\n" \
+		     "Also the first pause before another look for a version\n" \
+		     "that NOTIFY told of and no master had yet.") }, \
 	{ .name = "retry-max-interval", .type = CONF_TIME, .min = SECOND, \
 	    .max = 28 * DAY, .dflt = D("1d"), \
 	    .man = M("Greatest retry, whatever the owner's SOA says.") }

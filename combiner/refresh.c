@@ -372,6 +372,7 @@ fill(const struct zone *z, struct zone_fsm_in *in)
 		in->refresh_ms = in->retry_ms = ZONE_FSM_FIRST_MS;
 	}
 	in->first_max_ms = rules->retry_max_ms;
+	in->look_ms = rules->retry_min_ms;
 	if (getrandom(&in->random, sizeof(in->random), GRND_NONBLOCK) !=
 	    (ssize_t)sizeof(in->random)) {
 		in->random = (uint32_t)loop_now_us(z->combiner->loop);

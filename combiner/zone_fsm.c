@@ -75,6 +75,34 @@ forget_hints(struct zone_fsm *f)
 	f->hint = 0;
 }
 
+/*
+ * Nobody had the serial that a NOTIFY told of: some servers send it a moment
+ * before they answer with it.  A few more looks then, at growing distance, or
+ * the version would wait for the refresh timer.
+ */
+static bool
+looks_again(const struct ctx *c, enum zone_fsm_outcome outcome)
+{
+	struct zone_fsm *f = c->f;
+
+	if (outcome != ZONE_FSM_OK || !f->is_hinted || !c->in->has_copy ||
+	    !serial_gt(f->wanted, c->in->serial) ||
+	    f->behind >= ZONE_FSM_LOOKS) {
+		f->behind = 0;
+		return false;
+	}
+	c->out->has_delay = true;
+	c->out->delay_ms = c->in->look_ms << f->behind;
+	if (c->out->delay_ms > c->in->refresh_ms) {
+		c->out->delay_ms = c->in->refresh_ms;
+	}
+	c->out->delay_ms = jittered(c->out->delay_ms, c->in->random);
+	f->behind++;
+	f->has_hint = true;
+	f->hint = f->wanted;
+	return true;
+}
+
 static void
 queue(const struct ctx *c, bool is_urgent)
 {
@@ -102,6 +130,9 @@ end_round(const struct ctx *c, enum zone_fsm_outcome outcome)
 	}
 	f->again = false;
 	forget_hints(f);
+	if (looks_again(c, outcome)) {
+		return;
+	}
 	c->out->has_delay = true;
 	c->out->delay_ms = jittered(outcome == ZONE_FSM_OK ?
 	    c->in->refresh_ms : backoff(c), c->in->random);
@@ -176,6 +207,7 @@ note_check(const struct ctx *c)
 	} else if (!f->has_hint || serial_gt(c->in->hint, f->hint)) {
 		f->has_hint = true;
 		f->hint = c->in->hint;
+		f->behind = 0;
 	}
 	if (c->in->from >= 0 && (unsigned)c->in->from < c->in->ntargets &&
 	    f->first != c->in->from) {
@@ -212,6 +244,7 @@ idle_check(const struct ctx *c)
 	    c->in->hint == c->in->serial) {
 		return; /* we have it, and no doubt about it */
 	}
+	forget_hints(c->f); /* of a look to come: this one is fresher */
 	note_check(c);
 	queue(c, true);
 }

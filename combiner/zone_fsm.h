@@ -79,6 +79,7 @@ struct zone_fsm {
 	uint16_t tried, keys_tried;
 	bool is_axfr, is_forced, is_hinted, saw_same, saw_back;
 	uint32_t wanted;   /* is_hinted: the serial that a NOTIFY told */
+	uint8_t behind;    /* rounds in which nobody had that serial */
 	uint32_t fails;    /* rounds in a row that did not end with OK */
 };
 
@@ -97,6 +98,7 @@ struct zone_fsm_in {
 	bool force;        /* take any serial, once */
 	/* timers, within the configured bounds */
 	uint64_t refresh_ms, retry_ms;
+	uint64_t look_ms;  /* retry-min-interval: the first pause of a look */
 	uint64_t first_max_ms; /* highest pause while we have no copy */
 	uint32_t random;
 };
@@ -123,5 +125,6 @@ const char *zone_fsm_event_str(unsigned event);
 
 /* First pause of a zone that has no copy yet; doubled with each failure. */
 #define ZONE_FSM_FIRST_MS 1000
+#define ZONE_FSM_LOOKS 5 /* for a serial that a NOTIFY told and nobody has */
 
 #endif

@@ -251,6 +251,44 @@ test_lagging_master_is_passed(void **state)
 	assert_int_equal(w.f.first, 1);
 }
 
+/* NSD sends NOTIFY a moment before it answers with the new version. */
+static void
+test_notify_before_its_version(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, true, 1);
+	w.in.random = 0;
+	w.in.look_ms = 2000;
+	notify(&w, 11, 0);
+	for (unsigned i = 0; i < ZONE_FSM_LOOKS; i++) {
+		assert_int_equal(feed(&w, ZONE_FSM_PLACE), ZONE_FSM_SEND_IXFR);
+		feed(&w, ZONE_FSM_SAME);
+		assert_int_equal(w.out.outcome, ZONE_FSM_OK);
+		assert_int_equal(w.out.delay_ms, 2000 << i);
+		assert_int_equal(feed(&w, ZONE_FSM_DUE), ZONE_FSM_WAIT_PLACE);
+	}
+	/* it was a lie: back to the refresh timer, and to asking for the SOA */
+	assert_int_equal(feed(&w, ZONE_FSM_PLACE), ZONE_FSM_SEND_IXFR);
+	feed(&w, ZONE_FSM_SAME);
+	assert_int_equal(w.out.delay_ms, w.in.refresh_ms);
+	feed(&w, ZONE_FSM_DUE);
+	assert_int_equal(feed(&w, ZONE_FSM_PLACE), ZONE_FSM_SEND_SOA);
+	feed(&w, ZONE_FSM_SAME);
+	/* the next time it comes late, and then it is there */
+	notify(&w, 12, 0);
+	feed(&w, ZONE_FSM_PLACE);
+	feed(&w, ZONE_FSM_SAME);
+	assert_int_equal(w.out.delay_ms, 2000);
+	feed(&w, ZONE_FSM_DUE);
+	assert_int_equal(feed(&w, ZONE_FSM_PLACE), ZONE_FSM_SEND_IXFR);
+	assert_int_equal(feed(&w, ZONE_FSM_COMPLETE), ZONE_FSM_TAKE);
+	w.in.serial = 12;
+	feed(&w, ZONE_FSM_STORED);
+	assert_int_equal(w.out.delay_ms, w.in.refresh_ms);
+}
+
 static void
 test_exactly_one_more(void **state)
 {
@@ -489,6 +527,7 @@ main(void)
 	    cmocka_unit_test(test_no_copy_goes_to_axfr),
 	    cmocka_unit_test(test_hint),
 	    cmocka_unit_test(test_lagging_master_is_passed),
+	    cmocka_unit_test(test_notify_before_its_version),
 	    cmocka_unit_test(test_exactly_one_more),
 	    cmocka_unit_test(test_hint_met_by_running_round),
 	    cmocka_unit_test(test_keys_in_turn),
