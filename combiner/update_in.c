@@ -233,7 +233,11 @@ static void
 repeat(struct service_request *s, struct replay_mac *m)
 {
 	struct job *j = m->waiting;
+	char peer[NET_ADDR_STRLEN];
 
+	log_debug(F(.op = "update", .dir = "in",
+	              .peer = net_addr_str(s->req->peer, peer)),
+	    "came before: the same answer again, nothing done");
 	if (j == NULL) {
 		service_dns_rcode(s, m->rcode, 0);
 		return;
