@@ -76,16 +76,18 @@ forget_hints(struct zone_fsm *f)
 }
 
 /*
- * Nobody had the serial that a NOTIFY told of: some servers send it a moment
- * before they answer with it.  A few more looks then, at growing distance, or
- * the version would wait for the refresh timer.
+ * Nobody gave the serial that a NOTIFY told of: some servers send it a moment
+ * before they answer with it, or close their connections while they reload.  A
+ * few more looks then, at growing distance, or the version would wait for the
+ * refresh or retry timer of the SOA.
  */
 static bool
 looks_again(const struct ctx *c, enum zone_fsm_outcome outcome)
 {
 	struct zone_fsm *f = c->f;
 
-	if (outcome != ZONE_FSM_OK || !f->is_hinted || !c->in->has_copy ||
+	if ((outcome != ZONE_FSM_OK && outcome != ZONE_FSM_NO_TARGET) ||
+	    !f->is_hinted || !c->in->has_copy ||
 	    !serial_gt(f->wanted, c->in->serial) ||
 	    f->behind >= ZONE_FSM_LOOKS) {
 		f->behind = 0;

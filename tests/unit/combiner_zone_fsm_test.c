@@ -276,6 +276,15 @@ test_notify_before_its_version(void **state)
 	feed(&w, ZONE_FSM_DUE);
 	assert_int_equal(feed(&w, ZONE_FSM_PLACE), ZONE_FSM_SEND_SOA);
 	feed(&w, ZONE_FSM_SAME);
+	/* a master that closes the connection while it reloads */
+	notify(&w, 11, 0);
+	feed(&w, ZONE_FSM_PLACE);
+	feed(&w, ZONE_FSM_FAILED);
+	assert_int_equal(w.out.outcome, ZONE_FSM_NO_TARGET);
+	assert_int_equal(w.out.delay_ms, 2000);
+	feed(&w, ZONE_FSM_DUE);
+	feed(&w, ZONE_FSM_PLACE);
+	feed(&w, ZONE_FSM_SAME);
 	/* the next time it comes late, and then it is there */
 	notify(&w, 12, 0);
 	feed(&w, ZONE_FSM_PLACE);
