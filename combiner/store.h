@@ -81,7 +81,7 @@ struct store_change {
 /* Opens or makes the state in dir.  msg[256] says what is wrong. */
 int store_open(struct loop *loop, const char *dir, struct store **out,
     char *msg, size_t msg_len);
-/* Waits for what is under way; all must have been submitted before. */
+/* Nothing may be under way: see store_pending() and loop_job_count(). */
 void store_close(struct store *s);
 const char *store_dir(const struct store *s);
 const struct dns_hash_key *store_hash_key(const struct store *s);
